@@ -1,0 +1,133 @@
+"""The database: one SQLite file, one writer thread per process, grouped commits.
+
+Everything that changes the file is a closure given to :meth:`Database.submit`. The writer thread runs all that wait in one
+transaction and resolves them after the commit, so that a hundred callers share one sync of the disk. Several processes may use
+one file: a file lock queues them fairly, where SQLite's own busy handler sleeps and starves (up to 0.9 s were measured).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from ._errors import ConfigurationError, Unavailable
+from ._files import open_connection
+from ._migrations import MIGRATIONS
+from ._writer import Connection, Write, Writer
+
+__all__ = ["Connection", "Database"]
+
+_T = TypeVar("_T")
+
+
+class Database:
+    """One SQLite file in WAL mode with ``synchronous=FULL``: what was committed survives a power cut.
+
+    Nothing is opened before the first use, and each process opens its own, so an object made before a fork may be used after
+    it (``gunicorn --preload``). Safe for threads. The schema is brought up to date at first use: an older file is copied beside
+    itself before it is changed; a newer one is refused with ConfigurationError.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+        if os.fspath(path) in ("", ":memory:"):
+            raise ConfigurationError("The database needs a file on a real disk: events in memory are lost with the process.")
+        self.path = Path(path).absolute()
+        self._migrations = migrations
+        self._lock = threading.Lock()
+        self._writer: Writer | None = None
+        self._read_lock = threading.Lock()
+        self._reader: sqlite3.Connection | None = None
+        self._listeners: list[Callable[[], None]] = []
+        _databases.add(self)
+
+    def submit(self, work: Callable[[Connection], _T], *, wake: bool = False) -> Future[_T]:
+        """Queue ``work`` for the writer thread. The future has its result once that is committed.
+
+        ``work`` may be run twice (alone, when another one of its batch failed), so it must do nothing but SQL. The future
+        raises what ``work`` raised, or Unavailable when the database cannot commit. ``wake`` calls the listeners after the
+        commit. A future that is cancelled before its turn is dropped.
+        """
+        write = Write(work, wake)
+        with self._lock:
+            if self._writer is None or not self._writer.put(write):
+                self._writer = Writer(self.path, self._migrations, self._listeners)
+                self._writer.put(write)
+        return write.future  # type: ignore[return-value]
+
+    def write(self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None) -> _T:
+        """Like :meth:`submit`, but wait; after ``timeout`` seconds raise Unavailable (it may still be committed later)."""
+        future = self.submit(work, wake=wake)
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise Unavailable(f"The database did not commit within {timeout} s.") from None
+
+    async def awrite(self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None) -> _T:
+        """Like :meth:`write`, without blocking the event loop."""
+        future = asyncio.wrap_future(self.submit(work, wake=wake))
+        try:
+            async with asyncio.timeout(timeout):
+                return await future
+        except TimeoutError:
+            raise Unavailable(f"The database did not commit within {timeout} s.") from None
+
+    def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Run ``work`` on a connection that cannot write and sees what is committed. Blocks for as long as the query takes."""
+        if self._writer is None or not self._writer.ready:
+            self.write(_nothing)
+        with self._read_lock:
+            if self._reader is None:
+                self._reader = open_connection(self.path, readonly=True)
+            return work(self._reader)
+
+    async def aread(self, work: Callable[[Connection], _T]) -> _T:
+        """Like :meth:`read`, in a thread."""
+        return await asyncio.to_thread(self.read, work)
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have ``listener`` called (in the writer thread) after each commit with ``wake``. Returns a function that ends it.
+
+        Only commits of this process are told: a hint that may be missed, never the only way to learn of work.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def close(self) -> None:
+        """Commit what waits, then close. A later use opens the file again."""
+        with self._lock:
+            writer, self._writer = self._writer, None
+        with self._read_lock:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+        if writer is not None:
+            writer.stop()
+
+
+def _nothing(connection: Connection) -> None:
+    """A closure that only makes sure that the file is there and up to date."""
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_of_the_parent: list[object] = []
+
+
+def _after_fork() -> None:
+    """In a forked child: forget the parent's threads and connections. Kept, not closed: closing would touch its file."""
+    for database in _databases:
+        _of_the_parent.extend((database._writer, database._reader))
+        database._writer = database._reader = None
+        database._lock, database._read_lock = threading.Lock(), threading.Lock()
+        database._listeners = []
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

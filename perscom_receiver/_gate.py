@@ -1,0 +1,190 @@
+"""The gate: every decision about one request, and no I/O.
+
+A binding (``starlette.py``, ``flask.py``) reads from its framework and tells an :class:`Intake` step by step: ``open`` when it
+has the head, ``add`` for each piece of the body, ``event`` at the end. Whatever goes wrong is a Refusal, which
+:func:`refusal_reply` turns into an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from http import HTTPStatus
+from types import TracebackType
+from typing import Protocol
+
+import msgspec
+
+from ._causes import likely_cause
+from ._errors import ConfigurationError, MethodRefused, PayloadTooLarge, Refusal, Unavailable
+from ._event import Event
+from ._verifier import Headers, Verifier
+
+__all__ = ["BODY_WITHIN", "MAX_BODY", "Gate", "Inbox", "Intake", "Reply", "astore", "log_refusal", "refusal_reply", "store"]
+
+MAX_BODY = 5 * 2**20
+"""Bytes of one body. PERSCOM's own are a few KiB; a long document may reach a megabyte."""
+MAX_MEMORY = 64 * 2**20
+"""Bytes of all bodies held by this process at once."""
+BODY_WITHIN = 10.0
+"""Seconds from the head to the end of the body. PERSCOM gives up after 3 s in all."""
+
+_log = logging.getLogger("perscom_receiver")
+
+
+class Inbox(Protocol):
+    """Where a :class:`~perscom_receiver.Receiver` puts what it verified."""
+
+    def add(self, event: Event) -> bool:
+        """Store it durably. False: seen before. Raises Unavailable or StaleEvent."""
+        ...
+
+    async def aadd(self, event: Event) -> bool:
+        """The same without blocking the event loop."""
+        ...
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer without a framework: status, headers and body."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class _Memory:
+    """How many bytes of bodies are held right now, over all gates and threads of the process."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> None:
+        with self._lock:
+            if self.held + size > self.limit:
+                raise Unavailable("Too many bodies are in memory at once.")
+            self.held += size
+
+    def give(self, size: int) -> None:
+        with self._lock:
+            self.held -= size
+
+
+_memory = _Memory(MAX_MEMORY)
+
+
+class Gate:
+    """What one endpoint accepts. Immutable and safe for threads."""
+
+    def __init__(self, verifier: Verifier, *, max_body: int = MAX_BODY) -> None:
+        if not 0 < max_body <= MAX_MEMORY:
+            raise ConfigurationError(f"max_body must be between 1 byte and {MAX_MEMORY} bytes.")
+        self.verifier = verifier
+        self.max_body = max_body
+
+
+class Intake:
+    """One request on its way in, never holding more than the gate allows. A context manager: the body is let go at its end."""
+
+    __slots__ = ("_held", "_pieces", "gate", "method", "signature")
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.method = ""
+        self.signature = ""
+        self._held = 0
+        self._pieces: list[bytes] = []
+
+    def open(self, method: str, headers: Headers, length: str | bytes | None) -> None:
+        """Decide by the head alone. ``length`` is the Content-Length as it arrived, None without one.
+
+        Raises MethodRefused, MissingSignature, MalformedSignature or PayloadTooLarge.
+        """
+        self.method = method
+        if method != "POST":
+            raise MethodRefused("Only POST can be verified.")
+        self.signature = self.gate.verifier.signature(headers)
+        # Only a hint, since what really arrives is counted; a length that is no number is the server's business.
+        if length is not None and length.isdigit() and int(length[:20]) > self.gate.max_body:
+            raise PayloadTooLarge(f"The body is announced with more than {self.gate.max_body} bytes.")
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece. Raises PayloadTooLarge or Unavailable, and holds nothing beyond the limit."""
+        size = len(piece)
+        if self._held + size > self.gate.max_body:
+            raise PayloadTooLarge(f"The body has more than {self.gate.max_body} bytes.")
+        _memory.take(size)
+        self._held += size
+        self._pieces.append(piece)
+
+    def body(self) -> bytes:
+        """All that was taken so far."""
+        if len(self._pieces) != 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
+
+    def event(self) -> Event:
+        """The verified event. Raises VerificationError or MalformedEvent."""
+        return self.gate.verifier.check(self.signature, self.body())
+
+    def __enter__(self) -> Intake:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._pieces = []
+        _memory.give(self._held)
+
+
+_PROBLEM = ("content-type", "application/problem+json")
+_JSON = ("content-type", "application/json")
+
+
+def refusal_reply(refusal: Refusal) -> Reply:
+    """The answer to a refused request: problem+json with one fixed sentence per kind. The reason stays in the log."""
+    status = refusal.status
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": refusal.answer}
+    encoded = json.dumps(body).encode()
+    allow = (("allow", "POST"),) if isinstance(refusal, MethodRefused) else ()
+    return Reply(status, (_PROBLEM, ("content-length", str(len(encoded))), *allow), encoded)
+
+
+_STORED = Reply(202, (_JSON, ("content-length", "19")), b'{"status":"stored"}')
+_SEEN_BEFORE = Reply(200, (_JSON, ("content-length", "24")), b'{"status":"seen before"}')
+
+
+def log_refusal(refusal: Refusal, intake: Intake, path: str, query: bool) -> None:
+    """One line with the status and the likely cause. Holds no secret, no signature and nothing of the body."""
+    cause = likely_cause(refusal, intake.method, query, intake.signature, intake.body(), intake.gate.verifier.secrets)
+    _log.warning("refused %s %s: %d. %s", ascii(intake.method[:20])[1:-1], ascii(path[:100])[1:-1], refusal.status, cause)
+
+
+def _stored(event: Event, new: bool) -> Reply:
+    _log.info("%s %s %s", "stored" if new else "seen before", event.id[:12], event.name)
+    return _STORED if new else _SEEN_BEFORE
+
+
+def _not_stored(event: Event, error: Exception) -> Reply:
+    if isinstance(error, Refusal):
+        _log.warning("not stored %s %s: %s", event.id[:12], event.name, error)
+        return refusal_reply(error)
+    # An inbox of somebody else's making. PERSCOM tries again after a 503; nothing is won by a traceback in its log.
+    _log.error("not stored %s %s", event.id[:12], event.name, exc_info=error)
+    return refusal_reply(Unavailable())
+
+
+async def astore(inbox: Inbox, event: Event) -> Reply:
+    """Put a verified event into the inbox; the answer to its sender, once it is committed there."""
+    try:
+        return _stored(event, await inbox.aadd(event))
+    except Exception as error:  # noqa: BLE001 - see _not_stored
+        return _not_stored(event, error)
+
+
+def store(inbox: Inbox, event: Event) -> Reply:
+    """Like :func:`astore`, blocking."""
+    try:
+        return _stored(event, inbox.add(event))
+    except Exception as error:  # noqa: BLE001 - see _not_stored
+        return _not_stored(event, error)

@@ -1,0 +1,30 @@
+"""The receiver: verify and store, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ._gate import MAX_BODY, Gate, Inbox
+from ._signature import Secrets
+from ._verifier import Verifier, utc_now
+
+__all__ = ["Receiver"]
+
+
+class Receiver:
+    """Verifies events and puts them into an inbox. Framework apps are made from it: ``starlette.webhook_app(receiver)`` and
+    ``flask.webhook_blueprint(receiver)``. What follows (handlers, chats) is the work of a :class:`~perscom_receiver.Worker`.
+    """
+
+    def __init__(
+        self,
+        *secrets: Secrets,
+        inbox: Inbox,
+        max_body: int = MAX_BODY,
+        max_age: timedelta | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """``max_body`` in bytes; ``max_age`` as in :class:`~perscom_receiver.Verifier`. Raises ConfigurationError."""
+        self.inbox = inbox
+        self.gate = Gate(Verifier(*secrets, max_age=max_age, now=now), max_body=max_body)

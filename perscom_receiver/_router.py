@@ -1,0 +1,115 @@
+"""The router: which handlers want an event? Finding them is apart from running them, so routing is testable alone."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from fnmatch import translate
+from typing import TypeVar
+
+import msgspec
+
+from ._errors import ConfigurationError
+from ._event import EVENT_NAMES, Event
+
+__all__ = ["Handler", "Router"]
+
+_log = logging.getLogger("perscom_receiver")
+_Call = TypeVar("_Call", bound=Callable[..., object])
+
+
+class Handler(msgspec.Struct, frozen=True, kw_only=True):
+    """A function and what it wants. ``key`` is stored with each of its tasks: renaming it orphans those that wait."""
+
+    key: str
+    call: Callable[[Event], object]
+    """Sync or async. What it returns is kept as the receipt of the task when it is a msgspec.Struct."""
+    patterns: tuple[str, ...]
+    when: Callable[[Event], bool] | None = None
+    concurrency: int = 1
+    """Tasks of this handler at once. 1 keeps the order in which events arrived."""
+    hold: bool = False
+    """Whether a failed task holds back those behind it (a chat channel, where order matters) or lets them pass."""
+    repeat_unclear: bool = True
+    """Whether a task that was cut off in the middle is repeated (at least once) or put aside (at most once)."""
+    fingerprint: str | None = None
+    """Changes when the handler's settings do; a lane that was switched off is switched on again then."""
+
+    def wants(self, event: Event) -> bool:
+        """Whether this handler is to be called for ``event``."""
+        return any(matches(pattern, event.name) for pattern in self.patterns) and (self.when is None or self.when(event))
+
+
+class Router:
+    """Handlers by event name, in the order they were registered.
+
+    >>> router = Router()
+    >>> @router.on("rankrecord.created")
+    ... async def congratulate(event: Event) -> None: ...
+    >>> [handler.key for handler in router.handlers]
+    ['perscom_receiver._router.congratulate']
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """All handlers, in the order they were registered."""
+        return tuple(self._handlers.values())
+
+    def on(
+        self, pattern: str, *, name: str | None = None, when: Callable[[Event], bool] | None = None
+    ) -> Callable[[_Call], _Call]:
+        """Register the decorated function for events whose name fits ``pattern``.
+
+        ``pattern`` is a name (``"user.created"``) or a glob (``"*record.created"``, ``"user.*"``, ``"*"``). ``name`` is the key
+        stored with the tasks, by default ``module.qualname``. ``when`` narrows the choice by what is in the event. Registered
+        for several patterns, a function is still called once per event. Raises ConfigurationError when two functions share a
+        key.
+        """
+
+        def register(call: _Call) -> _Call:
+            key = name or f"{call.__module__}.{call.__qualname__}"
+            known = self._handlers.get(key)
+            if known is None:
+                self.add(Handler(key=key, call=call, patterns=(pattern,), when=when))
+            elif known.call is call and known.when is when:
+                self._handlers[key] = msgspec.structs.replace(known, patterns=(*known.patterns, pattern))
+            else:
+                raise ConfigurationError(f"Two handlers are called {key!r}. Give one of them another name=.")
+            return call
+
+        if not isinstance(pattern, str) or not pattern:
+            raise ConfigurationError('Router.on() needs a pattern, such as @router.on("user.*").')
+        if not set(pattern) & set("*?[") and pattern not in EVENT_NAMES:
+            near = get_close_matches(pattern, EVENT_NAMES, 1)
+            _log.warning("PERSCOM has no event %r today%s.", pattern, f"; did you mean {near[0]!r}?" if near else "")
+        return register
+
+    def add(self, handler: Handler) -> None:
+        """Register a ready-made handler. Raises ConfigurationError when its key is taken."""
+        if handler.key in self._handlers:
+            raise ConfigurationError(f"Two handlers are called {handler.key!r}. Give one of them another name.")
+        self._handlers[handler.key] = handler
+
+    def matching(self, event: Event) -> tuple[Handler, ...]:
+        """The handlers that want ``event``, in the order they were registered. Runs none of them."""
+        return tuple(handler for handler in self._handlers.values() if handler.wants(event))
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether the event name fits the pattern; the case of letters counts."""
+    return pattern == name or _compiled(pattern).match(name) is not None
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    found = _patterns.get(pattern)
+    if found is None:
+        found = _patterns.setdefault(pattern, re.compile(translate(pattern)))
+    return found
+
+
+_patterns: dict[str, re.Pattern[str]] = {}

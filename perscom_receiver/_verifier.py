@@ -1,0 +1,90 @@
+"""The verifier: headers and raw bytes in, an Event or a refusal out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from ._errors import ConfigurationError, MalformedSignature, StaleEvent
+from ._event import Event, verified
+from ._signature import SIGNATURE_HEADER, Secret, Secrets, match, prepare, warn_of_weakness, well_formed
+
+__all__ = ["Headers", "Verifier", "utc_now"]
+
+Headers: TypeAlias = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
+
+_NAME = SIGNATURE_HEADER.lower()
+_NAME_BYTES = _NAME.encode()
+_NAME_LENGTH = len(_NAME)
+
+
+def utc_now() -> datetime:
+    """The present moment, aware, in UTC: the default clock of everything here that asks for the time."""
+    return datetime.now(UTC)
+
+
+class Verifier:
+    """Checks requests against one or several secrets; the keys are prepared once. Immutable and safe for threads.
+
+    >>> from perscom_receiver import sign
+    >>> body = b'{"event":"webhook.test","created":"2026-11-24T08:00:00.000000Z"}'
+    >>> Verifier("a secret of PERSCOM").event({"Signature": sign(body, "a secret of PERSCOM")}, body).name
+    'webhook.test'
+    """
+
+    __slots__ = ("_max_age", "_now", "secrets")
+
+    secrets: tuple[Secret, ...]
+    """In the order they are tried. Several are live while a secret is changed; ``Event.secret_name`` tells which one fitted."""
+
+    def __init__(self, *secrets: Secrets, max_age: timedelta | None = None, now: Callable[[], datetime] = utc_now) -> None:
+        """Raises ConfigurationError for a blank secret, none at all, or a ``max_age`` that is not positive.
+
+        ``max_age`` refuses events whose ``created`` is older (StaleEvent). PERSCOM's third try arrives two minutes after
+        the event, plus its queue's lag: under five minutes genuine retries are lost. The future is never refused.
+        """
+        if max_age is not None and max_age <= timedelta(0):
+            raise ConfigurationError("max_age must be positive; None switches it off.")
+        self.secrets = prepare(secrets)
+        self._max_age = max_age
+        self._now = now
+        warn_of_weakness(self.secrets)
+
+    def signature(self, headers: Headers) -> str:
+        """The well-formed ``Signature`` among ``headers``, found before any body is read.
+
+        Raises MissingSignature, or MalformedSignature when it is there twice or is not 64 lower-case hex digits.
+        """
+        pairs = headers.items() if hasattr(headers, "items") else headers
+        found: object = None
+        for name, value in pairs:
+            if len(name) == _NAME_LENGTH and name.lower() == (_NAME if isinstance(name, str) else _NAME_BYTES):
+                if found is not None:
+                    raise MalformedSignature(f"There is more than one {SIGNATURE_HEADER} header.")
+                found = value
+        if isinstance(found, bytes):
+            return well_formed(found.decode("latin-1"))
+        if found is None or isinstance(found, str):
+            return well_formed(found)
+        raise MalformedSignature(f"The {SIGNATURE_HEADER} header is given as {type(found).__name__}, not as one text.")
+
+    def check(self, signature: str, body: bytes) -> Event:
+        """The event in ``body`` if the well-formed ``signature`` is the one of these bytes.
+
+        Raises EmptyBody, SignatureMismatch or StaleEvent (all VerificationError), and MalformedEvent for genuine bytes
+        that hold no event.
+        """
+        secret = match(body, signature, self.secrets)
+        event = verified(body, secret.name)
+        if self._max_age is not None and self._now() - event.created > self._max_age:
+            raise StaleEvent(f"The event is older than {self._max_age}.")
+        return event
+
+    def event(self, headers: Headers, body: bytes) -> Event:
+        """The verified event of one request. Raises only VerificationError and MalformedEvent, whatever a stranger sends.
+
+        ``headers`` is a mapping (read by its items, so that doubled headers show) or an iterable of pairs, as str or bytes,
+        with names in any case. ``body`` is the raw body, before anybody parsed it.
+        """
+        return self.check(self.signature(headers), body)

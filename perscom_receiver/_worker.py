@@ -1,0 +1,283 @@
+"""The worker: takes events out of the inbox and calls the handlers that want them, until each has succeeded or was given up."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from uuid import uuid4
+
+import msgspec
+
+from ._errors import ConfigurationError, DestinationError, Unavailable
+from ._inbox import Pending, SQLiteInbox
+from ._retry import RetryPolicy
+from ._router import Handler, Router
+from .queue import Claim, Connection, Result, State, Task
+
+__all__ = ["Worker", "WorkerThread"]
+
+_T = TypeVar("_T")
+_log = logging.getLogger("perscom_receiver")
+
+POLL = 0.5
+"""Seconds between two looks when nothing called: events that another process stored make no sound here."""
+BEAT = 10.0
+"""Seconds between signs of life, and between renewals of leases."""
+PRUNE = 3600.0
+PLAN_AT_ONCE = 200
+SYNC_THREADS = 16
+
+
+class Worker:
+    """Handles the events of one inbox with the handlers of one router. Several workers may share an inbox, also in several
+    processes, if they have the same handlers.
+
+    Each handler is a lane of its own: one that fails or hangs never delays the others. Success, and what the handler returned
+    if it is a msgspec.Struct, is committed; a failure is tried again by ``retry`` and becomes a dead letter when that gives up.
+    A handler that raises :class:`~perscom_receiver.DestinationError` says by its ``outcome`` what follows.
+
+    Delivery is at least once: a handler that was cut off in the middle is called again, so ``event.id`` should make a repeat
+    harmless. ``lease`` is in seconds: how long a crashed worker's tasks wait for another one. ``running`` bounds the tasks
+    at once, ``grace`` the seconds that running handlers get when the worker stops.
+    """
+
+    def __init__(
+        self,
+        inbox: SQLiteInbox,
+        router: Router,
+        *,
+        retry: RetryPolicy | None = None,
+        lease: float = 30.0,
+        running: int = 100,
+        grace: float = 10.0,
+    ) -> None:
+        if lease < 2 * BEAT or running < 1 or grace < 0:
+            raise ConfigurationError(f"A Worker needs lease >= {2 * BEAT:.0f} s, running >= 1 and grace >= 0.")
+        self.inbox = inbox
+        self.router = router
+        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._retry = retry or RetryPolicy()
+        self._lease = lease
+        self._running = running
+        self._grace = grace
+        self._handlers: dict[str, Handler] = {}
+        self._lanes: dict[str, int] = {}
+        self._tasks: dict[asyncio.Task[None], Task] = {}
+
+    async def run(self, stop: asyncio.Event | None = None) -> None:
+        """Work until ``stop`` is set (or this is cancelled); then let running handlers end, and give the rest back."""
+        stop = stop or asyncio.Event()
+        loop, wake = asyncio.get_running_loop(), asyncio.Event()
+
+        def call() -> None:
+            loop.call_soon_threadsafe(wake.set)
+
+        unlisten = self.inbox.database.listen(call)
+        threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="perscom-handler")
+        chores = [asyncio.create_task(self._beat()), asyncio.create_task(_set_when(stop, wake))]
+        try:
+            await self._open_lanes()
+            while not stop.is_set():
+                wake.clear()
+                if not await self._step(threads, wake):
+                    await _wait(wake, POLL)
+        finally:
+            unlisten()
+            for chore in chores:
+                chore.cancel()
+            await self._drain()
+            threads.shutdown(wait=False, cancel_futures=True)
+            await self._try(lambda connection: self.inbox.leave(connection, self.id))
+
+    def start_thread(self) -> WorkerThread:
+        """Work in a thread with its own event loop, for programs without one (Flask). Start it after a fork, not before."""
+        return WorkerThread(self)
+
+    async def _open_lanes(self) -> None:
+        def open_lanes(connection: Connection) -> dict[str, int]:
+            return {
+                handler.key: self.inbox.queue.lane(
+                    connection,
+                    handler.key,
+                    width=handler.concurrency,
+                    repeat_unclear=handler.repeat_unclear,
+                    fingerprint=handler.fingerprint,
+                )
+                for handler in self.router.handlers
+            }
+
+        self._handlers = {handler.key: handler for handler in self.router.handlers}
+        while True:
+            try:
+                self._lanes = await self.inbox.database.awrite(open_lanes)
+                break
+            except Unavailable as error:
+                _log.error("The worker cannot begin: %s", error)
+                await asyncio.sleep(POLL)
+        for name, count in await self.inbox.database.aread(self.inbox.queue.backlog):
+            if name not in self._lanes:
+                _log.warning("%d tasks wait for a handler called %r, which this worker does not have", count, name)
+
+    async def _step(self, threads: ThreadPoolExecutor, wake: asyncio.Event) -> bool:
+        """Make tasks of new events, and begin what is due. False when there was nothing to do."""
+        room = self._running - len(self._tasks)
+        try:
+            due, pending = await self.inbox.database.aread(self._look)
+            if pending:
+                plans = {
+                    found.row: [self._lanes[handler.key] for handler in self.router.matching(found.event)] for found in pending
+                }
+                await self.inbox.database.awrite(lambda connection: self.inbox.plan(connection, plans))
+            elif due is None or due > self.inbox.now() or room <= 0:
+                return False
+            claims = await self.inbox.database.awrite(lambda connection: self._claims(connection, room))
+        except Unavailable as error:
+            _log.error("The worker pauses: %s", error)
+            return False
+        for claim in claims:
+            for task in claim.tasks:
+                running = asyncio.create_task(self._work(self._handlers[claim.lane.name], task, threads))
+                self._tasks[running] = task
+                running.add_done_callback(self._tasks.pop)
+                running.add_done_callback(lambda _: wake.set())
+        return bool(claims or pending)
+
+    def _look(self, connection: Connection) -> tuple[float | None, list[Pending]]:
+        return self.inbox.queue.next_ready(connection, self._lanes.values()), self.inbox.pending(connection, PLAN_AT_ONCE)
+
+    def _claims(self, connection: Connection, room: int) -> list[Claim]:
+        """Claims of one ready lane after the other, until there is none or no room."""
+        claims = []
+        while room > 0:
+            claim = self.inbox.queue.claim(connection, self.inbox.now(), self._lease, room, self._lanes.values())
+            if claim is None:
+                break
+            claims.append(claim)
+            room -= len(claim.tasks)
+        return claims
+
+    async def _work(self, handler: Handler, task: Task, threads: ThreadPoolExecutor) -> None:
+        """One attempt, from the mark that it begins to the record of how it ended."""
+        if not await self._try(lambda connection: self.inbox.queue.start(connection, task, self.inbox.now())):
+            return  # the lease was lost, or the disk is full: in both cases nothing was done yet
+        began = time.perf_counter()
+        try:
+            receipt = await _call(handler, task, threads)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is an outcome, which is kept
+            result = self._failed(handler, task, error)
+        else:
+            kept = msgspec.json.encode(receipt).decode() if isinstance(receipt, msgspec.Struct) else None
+            result = Result(state=State.DONE, outcome="done", receipt=kept)
+            _log.info("handled %s %s by %s", task.event.id[:12], task.event.name, handler.key)
+        result = msgspec.structs.replace(result, ms=(time.perf_counter() - began) * 1000)
+        # What was done must be remembered, or it would be done again: a disk that is full for a while is waited for.
+        while await self._try(lambda connection: self.inbox.queue.settle(connection, task, result, self.inbox.now())) is None:
+            await asyncio.sleep(1)
+
+    def _failed(self, handler: Handler, task: Task, error: Exception) -> Result:
+        """What follows from the error of an attempt, with a line in the log."""
+        now = self.inbox.now()
+        status = error.status if isinstance(error, DestinationError) else None
+        outcome = error.outcome if isinstance(error, DestinationError) else "retry"
+        text = str(error) if isinstance(error, DestinationError) else f"{type(error).__name__} (see the log)"
+        wait = self._retry.delay(task.attempt, age=now - task.received, chance=random.random())
+        if isinstance(error, DestinationError) and error.retry_after is not None and wait is not None:
+            wait = error.retry_after
+        who = f"{handler.key}: {task.event.name} {task.event.id[:12]}, attempt {task.attempt}"
+        if not isinstance(error, DestinationError):
+            _log.error("failed %s", who, exc_info=error)
+        if outcome == "permanent":
+            # Not this event but the destination is at fault: it is switched off, and its events are kept.
+            _log.error("switched off %s: %s", handler.key, text)
+            return Result(state=State.WAITING, outcome=outcome, pause=text, error=text, status=status)
+        if outcome == "rejected" or wait is None or (outcome == "unclear" and not handler.repeat_unclear):
+            _log.error("given up %s: %s", who, text)
+            return Result(state=State.DEAD, outcome=outcome, error=text, status=status)
+        _log.warning("will retry %s in %.0f s: %s", who, wait, text)
+        return Result(state=State.WAITING, outcome=outcome, at=now + wait, hold=handler.hold, error=text, status=status)
+
+    async def _beat(self) -> None:
+        """Signs of life, renewals of leases and, once an hour, forgetting what is too old."""
+        inbox, pruned = self.inbox, 0.0
+
+        def beat(connection: Connection) -> None:
+            inbox.beat(connection, self.id)
+            inbox.queue.renew(connection, self._tasks.values(), inbox.now() + self._lease)
+
+        while True:
+            await self._try(beat)
+            if time.monotonic() - pruned > PRUNE and not await self._try(inbox.prune):
+                pruned = time.monotonic()
+            await asyncio.sleep(BEAT)
+
+    async def _drain(self) -> None:
+        """Let what runs come to an end; cut off what does not, and give its lease back."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._grace)
+        left = list(self._tasks.values())
+        for running in list(self._tasks):
+            running.cancel()
+        if left:
+            _log.warning("%d handlers did not end within %.0f s and were cut off", len(left), self._grace)
+            await asyncio.wait(self._tasks, timeout=1)
+            await self._try(lambda connection: self.inbox.queue.release(connection, left, self.inbox.now()))
+
+    async def _try(self, work: Callable[[Connection], _T]) -> _T | None:
+        """The committed result of ``work``; None, with a line in the log, when the database cannot commit."""
+        try:
+            return await self.inbox.database.awrite(work)
+        except Unavailable as error:
+            _log.error("The worker could not write: %s", error)
+            return None
+
+
+class WorkerThread:
+    """A worker in a thread of its own."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="perscom-worker", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._ready.set()
+        await self._worker.run(self._stop)
+
+    def stop(self) -> None:
+        """Let running handlers end, give the rest back, and wait for that."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+
+async def _call(handler: Handler, task: Task, threads: ThreadPoolExecutor) -> object:
+    if inspect.iscoroutinefunction(handler.call):
+        return await handler.call(task.event)
+    result = await asyncio.get_running_loop().run_in_executor(threads, handler.call, task.event)
+    # A callable object or a partial may turn out to be async only when it is called.
+    return await result if inspect.isawaitable(result) else result
+
+
+async def _set_when(stop: asyncio.Event, wake: asyncio.Event) -> None:
+    await stop.wait()
+    wake.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

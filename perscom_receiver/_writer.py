@@ -1,0 +1,237 @@
+"""The writer of one database in one process: a thread that commits all that waits in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+from ._errors import ConfigurationError, Unavailable
+from ._files import FileLock, open_connection, prepare_file
+
+__all__ = ["Connection", "Write", "Writer"]
+
+_log = logging.getLogger("perscom_receiver")
+
+LARGEST_BATCH = 400
+"""Closures in one transaction. Four times the usual number in flight was best on slow and on fast disks."""
+WAL_LIMIT = 64 * 2**20
+"""Bytes of write-ahead log after which the writer itself empties it: passive checkpoints alone let it grow without bound."""
+CHECKPOINT_EVERY = 0.5
+"""Seconds between passive checkpoints, made aside so that no commit waits for one."""
+
+
+class Connection(Protocol):
+    """What a closure may use of the connection it is given. Placeholders are ``?``."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ..., /) -> sqlite3.Cursor: ...
+    def executemany(self, sql: str, parameters: Iterable[Sequence[object]], /) -> sqlite3.Cursor: ...
+
+
+class Write:
+    """A closure on its way, and the future of its committed result."""
+
+    __slots__ = ("future", "wake", "work")
+
+    def __init__(self, work: Callable[[Connection], object], wake: bool) -> None:
+        self.work = work
+        self.wake = wake
+        self.future: Future[object] = Future()
+
+
+class Writer:
+    """The threads and connections of one database in one process."""
+
+    def __init__(self, path: Path, migrations: Sequence[Sequence[str]], listeners: Iterable[Callable[[], None]]) -> None:
+        self._path = path
+        self._migrations = migrations
+        self._listeners = listeners
+        self._queue: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
+        self._guard = threading.Lock()
+        self._open = True
+        self._dirty = threading.Event()
+        self._ended = threading.Event()
+        self._truncated = 0.0
+        self.ready = False
+        self._file_lock = FileLock(self._path)
+        self._thread = threading.Thread(target=self._run, name="perscom-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, write: Write) -> bool:
+        """Queue it; False when this engine has ended and another one is needed."""
+        with self._guard:
+            if self._open:
+                self._queue.put(write)
+            return self._open
+
+    def stop(self) -> None:
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with self._file_lock:
+                connection = prepare_file(self._path, self._migrations)
+        except (ConfigurationError, sqlite3.Error, OSError) as error:
+            self._end(error if isinstance(error, ConfigurationError) else _unavailable(error))
+            return
+        self.ready = True
+        checkpoints = threading.Thread(target=self._checkpoint, name="perscom-checkpoints", daemon=True)
+        checkpoints.start()
+        while batch := self._next_batch():
+            self._commit(connection, batch)
+            self._bound_wal(connection)
+        self._end(None)
+        self._ended.set()
+        self._dirty.set()
+        checkpoints.join()
+        connection.close()
+
+    def _next_batch(self) -> list[Write]:
+        """All that wait, at least one; empty when the engine is to stop."""
+        batch: list[Write] = []
+        write = self._queue.get()
+        while write is not None:
+            if write.future.set_running_or_notify_cancel():
+                batch.append(write)
+            if len(batch) >= LARGEST_BATCH:
+                return batch
+            try:
+                write = self._queue.get(block=not batch)
+            except queue.Empty:
+                return batch
+        if batch:
+            self._queue.put(None)  # commit these first, stop at the next look
+        return batch
+
+    def _end(self, error: Exception | None) -> None:
+        """Take no more writes, and fail those that came too late to be run."""
+        with self._guard:
+            self._open = False
+        while not self._queue.empty():
+            write = self._queue.get()
+            if write is not None and write.future.set_running_or_notify_cancel():
+                write.future.set_exception(error or Unavailable("The database was closed."))
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[Write]) -> None:
+        while batch:
+            failed = self._try(connection, batch)
+            if failed is None:
+                return
+            # One closure failed and took the transaction with it. Alone it can only fail for itself.
+            batch.remove(failed)
+            if (trouble := self._alone(connection, failed)) is not None:
+                for write in batch:  # the database is in trouble, not the closure: do not try each of them in turn
+                    write.future.set_exception(trouble)
+                return
+
+    def _alone(self, connection: sqlite3.Connection, write: Write) -> Unavailable | None:
+        try:
+            results = self._transaction(connection, [write])
+        except _Failed as failure:
+            error = failure.error
+            trouble = _unavailable(error) if _is_trouble(error) else None
+            write.future.set_exception(trouble or error)
+            return trouble
+        self._resolve([write], results)
+        return None
+
+    def _try(self, connection: sqlite3.Connection, batch: list[Write]) -> Write | None:
+        try:
+            results = self._transaction(connection, batch)
+        except _Failed as failure:
+            if failure.write is not None:
+                return failure.write
+            for write in batch:  # begin or commit failed: that concerns everybody
+                write.future.set_exception(_unavailable(failure.error))
+            return None
+        self._resolve(batch, results)
+        return None
+
+    def _transaction(self, connection: sqlite3.Connection, batch: list[Write]) -> list[object]:
+        write: Write | None = None
+        results = []
+        try:
+            with self._file_lock:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    for write in batch:
+                        results.append(write.work(connection))  # noqa: PERF401 - `write` tells which one failed
+                    write = None
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+        except Exception as error:  # noqa: BLE001 - every error has a waiter, who gets it
+            raise _Failed(write, error) from None
+        return results
+
+    def _resolve(self, batch: list[Write], results: list[object]) -> None:
+        self._dirty.set()
+        for write, result in zip(batch, results, strict=True):
+            write.future.set_result(result)
+        if any(write.wake for write in batch):
+            for listener in tuple(self._listeners):
+                listener()
+
+    def _bound_wal(self, connection: sqlite3.Connection) -> None:
+        try:
+            too_large = os.stat(f"{self._path}-wal").st_size > WAL_LIMIT
+        except OSError:
+            return
+        if too_large and monotonic() - self._truncated > 1:
+            self._truncated = monotonic()
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _checkpoint(self) -> None:
+        connection = open_connection(self._path)
+        while self._dirty.wait() and not self._ended.wait(CHECKPOINT_EVERY):
+            self._dirty.clear()
+            try:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            except sqlite3.Error as error:
+                _log.warning("A checkpoint of the database failed: %s", error)
+        connection.close()
+
+
+class _Failed(Exception):
+    """A transaction was rolled back: by ``write``, or by the database itself when that is None."""
+
+    def __init__(self, write: Write | None, error: Exception) -> None:
+        super().__init__()
+        self.write = write
+        self.error = error
+
+
+def _is_trouble(error: Exception) -> bool:
+    """Whether the database itself failed (full, unreadable, busy for too long), not the statement it was given."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TROUBLE
+    return isinstance(error, OSError)
+
+
+_TROUBLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable(f"The database cannot commit: {error}. Is the disk full, or the folder not writable?")

@@ -1,0 +1,165 @@
+"""Flask and any WSGI app: a middleware that verifies, and a blueprint that verifies and stores.
+
+Plain WSGI, below Flask: the body is read before anybody can parse a form out of it. Nothing happens here but reading and
+answering; every decision is the gate's, so that Starlette cannot differ.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from http import HTTPStatus
+from io import BytesIO
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import flask
+from werkzeug.exceptions import Unauthorized
+
+from ._errors import BodyTimeout, ConfigurationError, Refusal, VerificationError
+from ._event import Event
+from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, log_refusal, refusal_reply, store
+from ._paths import guards, normalized
+from ._receiver import Receiver
+from ._signature import SIGNATURE_HEADER, Secrets
+from ._verifier import Verifier
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["SignatureMiddleware", "UnverifiedRequest", "current_event", "webhook_blueprint"]
+
+_log = logging.getLogger("perscom_receiver")
+_EVENT = "perscom_receiver.event"
+_PIECE = 64 * 1024
+
+
+class UnverifiedRequest(Unauthorized, ConfigurationError):
+    """A view asked for the event of a request that nothing verified. Answered with 401."""
+
+
+class SignatureMiddleware:
+    """Lets only verified PERSCOM events through to ``path``; everything else passes untouched.
+
+    ``path`` is compared with PATH_INFO, with and without SCRIPT_NAME, after doubled and trailing slashes are removed; None
+    guards every request. The view finds the event with :func:`current_event` and can still read the body. ``max_body`` is in
+    bytes; ``max_age`` as in :class:`perscom_receiver.Verifier`.
+
+        app.wsgi_app = SignatureMiddleware(app.wsgi_app, secrets=[os.environ["PERSCOM_WEBHOOK_SECRET"]])
+    """
+
+    def __init__(
+        self,
+        wsgi_app: WSGIApplication,
+        *,
+        secrets: Secrets,
+        path: str | None = "/webhooks/perscom",
+        max_body: int = MAX_BODY,
+        max_age: timedelta | None = None,
+    ) -> None:
+        self.wsgi_app = wsgi_app
+        self._gate = Gate(Verifier(secrets, max_age=max_age), max_body=max_body)
+        self._path = None if path is None else normalized(path)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not guards(self._path, environ.get("PATH_INFO", ""), environ.get("SCRIPT_NAME", "")):
+            return self.wsgi_app(environ, start_response)
+        with Intake(self._gate) as intake:
+            found = _verified(intake, environ)
+            if isinstance(found, Reply):
+                start_response(_status_line(found), list(found.headers))
+                return [found.body]
+            environ[_EVENT] = found
+            # The body once more, as if nobody had read it: whole, with its true length, and no longer chunked.
+            environ["wsgi.input"] = BytesIO(found.body)
+            environ["CONTENT_LENGTH"] = str(len(found.body))
+            environ.pop("HTTP_TRANSFER_ENCODING", None)
+            return self.wsgi_app(environ, start_response)
+
+
+def current_event() -> Event:
+    """The event that :class:`SignatureMiddleware` verified for the request at hand.
+
+    Raises UnverifiedRequest (a ConfigurationError that is answered with 401) when nothing verified it, so that a wrong ``path``
+    can never let an unverified call through.
+    """
+    event = flask.request.environ.get(_EVENT)
+    if not isinstance(event, Event):
+        _log.error(
+            "Nothing verified the request to %a: no SignatureMiddleware guards this path. Compare its path= with the route.",
+            flask.request.path[:100],
+        )
+        raise UnverifiedRequest(VerificationError.answer)
+    return event
+
+
+def webhook_blueprint(receiver: Receiver, *, path: str = "/webhooks/perscom") -> flask.Blueprint:
+    """A blueprint whose one route verifies, stores and answers: 202 for a new event, 200 for one seen before, else a refusal.
+
+        app.register_blueprint(webhook_blueprint(receiver))
+
+    Register it without anything in front that reads the form: Flask would have emptied the body by then.
+    """
+    blueprint = flask.Blueprint("perscom", __name__)
+
+    @blueprint.route(path, methods=_ALL_METHODS, strict_slashes=False, provide_automatic_options=False)
+    def perscom() -> flask.Response:
+        with Intake(receiver.gate) as intake:
+            found = _verified(intake, flask.request.environ)
+            reply = found if isinstance(found, Reply) else store(receiver.inbox, found)
+        return flask.Response(reply.body, reply.status, list(reply.headers))
+
+    return blueprint
+
+
+# The gate refuses all but POST with its own sentence, so Flask must let them through to it.
+_ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+
+
+def _verified(intake: Intake, environ: WSGIEnvironment) -> Event | Reply:
+    """The event of this request, or the refusal to answer it with."""
+    try:
+        signature = environ.get("HTTP_SIGNATURE")
+        # Servers join doubled headers with a comma, which is no well-formed signature.
+        headers = () if signature is None else ((SIGNATURE_HEADER, signature),)
+        intake.open(environ["REQUEST_METHOD"], headers, environ.get("CONTENT_LENGTH") or None)
+        for piece in _pieces(environ, intake.gate.max_body):
+            intake.add(piece)
+        return intake.event()
+    except Refusal as refusal:
+        log_refusal(refusal, intake, environ.get("PATH_INFO", ""), bool(environ.get("QUERY_STRING")))
+        return refusal_reply(refusal)
+
+
+def _pieces(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
+    """The body piece by piece, at most one piece over the limit.
+
+    Raises BodyTimeout. WSGI has no way to interrupt a read, so the clock is looked at between reads; against a peer that
+    sends a byte a minute only the server or a proxy in front can help (docs/proxies.md).
+    """
+    length = environ.get("CONTENT_LENGTH", "")
+    if length.isdigit():
+        left = min(int(length[:20]), limit + 1)
+    elif environ.get("wsgi.input_terminated"):  # chunked; the server ends the stream itself
+        left = limit + 1
+    else:
+        return
+    source: Any = environ["wsgi.input"]
+    deadline = monotonic() + BODY_WITHIN
+    while left > 0:
+        try:
+            piece = source.read(min(left, _PIECE))
+        except (OSError, ValueError) as error:
+            # The peer has gone, or sent chunks that are none: servers raise errors of their own for that.
+            raise BodyTimeout(f"The body broke off: {type(error).__name__}.") from None
+        if not piece:
+            return
+        if monotonic() > deadline:
+            raise BodyTimeout(f"The body was not complete after {BODY_WITHIN:.0f} s.")
+        left -= len(piece)
+        yield piece
+
+
+def _status_line(reply: Reply) -> str:
+    return f"{reply.status} {HTTPStatus(reply.status).phrase}"

@@ -1,0 +1,291 @@
+"""The queue: tasks in lanes, claimed under a lease. One protocol for the inbox, and for the sender later.
+
+Every method takes the connection of the transaction it belongs to, so a task is enqueued in the same transaction as the thing
+it is about, and a receipt is kept in the same transaction as what follows from it. Wrap calls as
+``await database.awrite(lambda connection: queue.claim(connection, now, 30, 10))``.
+
+* A **lane** belongs to one handler, destination or endpoint. It has a width (tasks at once), a moment before which it rests,
+  and a reason when it is paused. One stuck lane never delays another.
+* **claim** leases tasks of the lane that has been ready longest; a lease is renewed while the work lives.
+* **start** is committed directly before the work is done. A crash before it is repeated without a second thought; after it, and
+  without a receipt, nobody knows whether the work was done: such a task is *unclear*, and the lane's setting decides.
+* **settle** carries the number of the attempt and is refused when it is no longer the newest: a worker that lost its lease
+  changes nothing.
+
+Times are seconds since 1970 in UTC, given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from enum import IntEnum
+
+import msgspec
+
+from ._database import Connection, Database
+from ._event import Event, restored
+
+__all__ = ["Claim", "Connection", "Database", "Lane", "Queue", "Result", "State", "Task"]
+
+
+class State(IntEnum):
+    """What a task is doing. The numbers are those in the database."""
+
+    WAITING = 0
+    LEASED = 1
+    DONE = 2
+    DEAD = 3
+    """Given up, refused for good, or unclear: kept with its error, and replayable."""
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """A row of lanes: ``width`` tasks at once; ``repeat_unclear`` as described in the module."""
+
+    id: int
+    name: str
+    width: int
+    repeat_unclear: bool
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One event for one lane, leased to the holder of this ``attempt`` (counted from 1)."""
+
+    id: int
+    event: Event
+    attempt: int
+    received: float
+    """When the event was stored."""
+    unclear: bool
+    """The attempt before this one was started and left no receipt: the work may have been done already."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Tasks of one lane, oldest first."""
+
+    lane: Lane
+    tasks: tuple[Task, ...]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended. ``state`` WAITING means: try again at ``at``."""
+
+    state: State
+    outcome: str
+    """A word for the log of attempts: ``done``, ``retry``, ``permanent``, ``rejected``, ``unclear``, ``released``."""
+    at: float | None = None
+    hold: bool = False
+    """With ``at``: let the whole lane rest until then, and keep the task in front (order), instead of the task alone."""
+    pause: str | None = None
+    """Pause the lane for this reason."""
+    receipt: str | None = None
+    error: str | None = None
+    status: int | None = None
+    """The HTTP status of the answer, if there was one."""
+    ms: float | None = None
+    """How long the attempt took, in milliseconds."""
+
+
+class Queue:
+    """The tasks of one site under one name. Holds no state of its own: everything is in the database."""
+
+    def __init__(self, site: str, name: str) -> None:
+        self.site = site
+        self.name = name
+
+    def lane(
+        self, connection: Connection, name: str, *, width: int = 1, repeat_unclear: bool = True, fingerprint: str | None = None
+    ) -> int:
+        """The id of the lane called ``name``, made or brought up to date. A changed ``fingerprint`` ends a pause."""
+        row = connection.execute(
+            "INSERT INTO lane (site, queue, name, width, repeat_unclear, fingerprint) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (site, queue, name) DO UPDATE SET width = excluded.width, repeat_unclear = excluded.repeat_unclear,"
+            " paused = CASE WHEN coalesce(lane.fingerprint, '') = coalesce(excluded.fingerprint, '') THEN lane.paused END,"
+            " fingerprint = excluded.fingerprint"
+            " RETURNING id",
+            (self.site, self.name, name, width, int(repeat_unclear), fingerprint),
+        ).fetchone()
+        self._refresh(connection, row[0])
+        return int(row[0])
+
+    def enqueue(self, connection: Connection, lane: int, event: int, *, due: float, group_key: str | None = None) -> bool:
+        """Add a task for the row ``event``, not before ``due``. False when the lane has one for that event already."""
+        added = connection.execute(
+            "INSERT INTO task (lane, event, group_key, due) VALUES (?, ?, ?, ?) ON CONFLICT (event, lane) DO NOTHING",
+            (lane, event, group_key, due),
+        ).rowcount
+        if added:
+            connection.execute(
+                "UPDATE lane SET ready = CASE WHEN not_before > ? THEN not_before ELSE ? END"
+                " WHERE id = ? AND paused IS NULL AND (ready IS NULL OR ready > ?)",
+                (due, due, lane, due),
+            )
+        return bool(added)
+
+    def next_ready(self, connection: Connection, lanes: Collection[int]) -> float | None:
+        """When a claim on one of ``lanes`` may find something at the earliest; None when nothing waits."""
+        row = connection.execute(f"SELECT min(ready) FROM lane WHERE id IN ({_marks(lanes)})", (*lanes,)).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def backlog(self, connection: Connection) -> list[tuple[str, int]]:
+        """The lanes in which tasks wait or run, by name, with how many."""
+        rows = connection.execute(
+            "SELECT lane.name, count(*) FROM task JOIN lane ON lane.id = task.lane"
+            " WHERE lane.site = ? AND lane.queue = ? AND task.state IN (0, 1) GROUP BY lane.name ORDER BY lane.name",
+            (self.site, self.name),
+        )
+        return [(str(name), int(count)) for name, count in rows]
+
+    def claim(self, connection: Connection, now: float, lease: float, n: int, lanes: Collection[int]) -> Claim | None:
+        """Lease up to ``n`` tasks for ``lease`` seconds, of that one of ``lanes`` that has been ready longest.
+
+        None when no lane is ready; one whose width is used up is not. The claim may be without tasks, when all that the lane
+        had was unclear and put aside: ask again.
+        """
+        row = connection.execute(
+            f"SELECT id, name, width, repeat_unclear, not_before FROM lane WHERE ready <= ? AND id IN ({_marks(lanes)})"
+            " ORDER BY ready, id LIMIT 1",
+            (now, *lanes),
+        ).fetchone()
+        if row is None:
+            return None
+        lane, not_before = Lane(row[0], row[1], row[2], bool(row[3])), row[4]
+        ids = self._lapsed(connection, lane, now, n)
+        busy = connection.execute(
+            "SELECT count(*) FROM task WHERE lane = ? AND state = 1 AND lease > ?", (lane.id, now)
+        ).fetchone()[0]
+        free = min(n, lane.width - busy)
+        if not_before <= now and free > len(ids):
+            waiting = connection.execute(
+                "SELECT id FROM task WHERE lane = ? AND state = 0 AND due <= ? ORDER BY due, id LIMIT ?",
+                (lane.id, now, free - len(ids)),
+            )
+            ids += [row[0] for row in waiting]
+        tasks = tuple(self._lease(connection, task, now + lease) for task in ids)
+        self._refresh(connection, lane.id)
+        return Claim(lane, tasks)
+
+    def start(self, connection: Connection, task: Task, now: float) -> bool:
+        """Mark that the work begins now. False when the lease was lost: leave the task alone."""
+        started = connection.execute(
+            "UPDATE task SET started = ? WHERE id = ? AND attempt = ? AND state = 1", (now, task.id, task.attempt)
+        )
+        return started.rowcount == 1
+
+    def renew(self, connection: Connection, tasks: Iterable[Task], until: float) -> None:
+        """Extend the leases that are still held. A lost one stays lost; ``settle`` will tell."""
+        connection.executemany(
+            "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1",
+            [(until, task.id, task.attempt) for task in tasks],
+        )
+
+    def settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
+        """Keep how the attempt ended. False, and nothing is changed, when it is no longer the newest."""
+        row = connection.execute(
+            "SELECT lane, started FROM task WHERE id = ? AND attempt = ? AND state = 1", (task.id, task.attempt)
+        ).fetchone()
+        if row is None:
+            return False
+        lane, started = row
+        waits = result.state is State.WAITING
+        connection.execute(
+            "UPDATE task SET state = ?, lease = NULL, started = NULL, settled = ?, receipt = ?, error = ?,"
+            " due = coalesce(?, due) WHERE id = ?",
+            (result.state, None if waits else now, result.receipt, result.error, None if result.hold else result.at, task.id),
+        )
+        if started is not None:
+            self._log(connection, task.id, task.attempt, started, result)
+        if waits and result.hold and result.at is not None:
+            connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before < ?", (result.at, lane, result.at))
+        if result.pause is not None:
+            connection.execute("UPDATE lane SET paused = ? WHERE id = ?", (result.pause, lane))
+        self._refresh(connection, lane)
+        return True
+
+    def release(self, connection: Connection, tasks: Iterable[Task], now: float) -> None:
+        """Give leases back at once, for a worker that stops. A task that was started is unclear at its next claim."""
+        for task in tasks:
+            connection.execute(
+                "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1", (now, task.id, task.attempt)
+            )
+            connection.execute(
+                "UPDATE lane SET ready = ? WHERE id = (SELECT lane FROM task WHERE id = ?) AND paused IS NULL", (now, task.id)
+            )
+
+    def resume(self, connection: Connection, name: str) -> bool:
+        """End the pause of a lane. False when it is not paused."""
+        row = connection.execute(
+            "UPDATE lane SET paused = NULL WHERE site = ? AND queue = ? AND name = ? AND paused IS NOT NULL RETURNING id",
+            (self.site, self.name, name),
+        ).fetchone()
+        if row is not None:
+            self._refresh(connection, row[0])
+        return row is not None
+
+    def revive(self, connection: Connection, task: int, now: float) -> bool:
+        """Let a dead task run again. False when this site has no dead task of that id, or the body of its event is gone."""
+        row = connection.execute(
+            "UPDATE task SET state = 0, due = ?, settled = NULL WHERE id = ? AND state = 3 AND lane IN"
+            " (SELECT id FROM lane WHERE site = ? AND queue = ?) AND event IN (SELECT id FROM event WHERE body IS NOT NULL)"
+            " RETURNING lane",
+            (now, task, self.site, self.name),
+        ).fetchone()
+        if row is not None:
+            self._refresh(connection, row[0])
+        return row is not None
+
+    def _lapsed(self, connection: Connection, lane: Lane, now: float, n: int) -> list[int]:
+        """Tasks whose lease ran out, to be leased anew; those that are unclear are put aside if the lane says so."""
+        ids = []
+        lapsed = connection.execute(
+            "SELECT id, attempt, started FROM task WHERE lane = ? AND state = 1 AND lease <= ? ORDER BY due, id LIMIT ?",
+            (lane.id, now, n),
+        ).fetchall()
+        for task, attempt, started in lapsed:
+            if started is not None:
+                error = "It was cut off in the middle: nobody knows whether it was done."
+                self._log(connection, task, attempt, started, Result(state=State.DEAD, outcome="unclear", error=error))
+                if not lane.repeat_unclear:
+                    connection.execute(
+                        "UPDATE task SET state = 3, lease = NULL, settled = ?, error = ? WHERE id = ?", (now, error, task)
+                    )
+                    continue
+            ids.append(task)
+        return ids
+
+    def _lease(self, connection: Connection, task: int, until: float) -> Task:
+        event, attempt, unclear = connection.execute(
+            "UPDATE task SET state = 1, attempt = attempt + 1, lease = ? WHERE id = ?"
+            " RETURNING event, attempt, started IS NOT NULL",
+            (until, task),
+        ).fetchone()
+        if unclear:
+            connection.execute("UPDATE task SET started = NULL WHERE id = ?", (task,))
+        body, digest, secret_name, received = connection.execute(
+            "SELECT body, digest, secret_name, received FROM event WHERE id = ?", (event,)
+        ).fetchone()
+        return Task(
+            id=task, event=restored(body, digest, secret_name), attempt=attempt, received=received, unclear=bool(unclear)
+        )
+
+    def _log(self, connection: Connection, task: int, attempt: int, started: float, result: Result) -> None:
+        connection.execute(
+            "INSERT INTO attempt (task, n, started, ms, status, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (task, attempt, started, result.ms, result.status, result.outcome, result.error),
+        )
+
+    def _refresh(self, connection: Connection, lane: int) -> None:
+        """Work out anew when the lane is ready: derived from its tasks, so no counter can go wrong in a crash."""
+        width, not_before, paused, leased, first_lease, first_due = connection.execute(
+            "SELECT width, not_before, paused, (SELECT count(*) FROM task WHERE lane = lane.id AND state = 1),"
+            " (SELECT min(lease) FROM task WHERE lane = lane.id AND state = 1),"
+            " (SELECT min(due) FROM task WHERE lane = lane.id AND state = 0) FROM lane WHERE id = ?",
+            (lane,),
+        ).fetchone()
+        moments = [first_lease, first_due if leased < width else None]
+        waiting = [moment for moment in moments if moment is not None]
+        ready = None if paused is not None or not waiting else max(not_before, min(waiting))
+        connection.execute("UPDATE lane SET ready = ? WHERE id = ?", (ready, lane))
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))

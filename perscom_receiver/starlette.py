@@ -1,0 +1,178 @@
+"""Starlette and FastAPI: a middleware that verifies, and an app that verifies and stores.
+
+Pure ASGI: the body is read once, checked, and handed on. Nothing happens here but reading and answering; every decision is the
+gate's, so that Flask cannot differ.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import anyio
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ._errors import BodyTimeout, ConfigurationError, Refusal, VerificationError
+from ._event import Event
+from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, astore, log_refusal, refusal_reply
+from ._paths import guards, normalized
+from ._receiver import Receiver
+from ._signature import Secrets
+from ._verifier import Verifier
+
+__all__ = ["SignatureMiddleware", "UnverifiedRequest", "current_event", "webhook_app"]
+
+_log = logging.getLogger("perscom_receiver")
+_STATE = "perscom_event"
+
+
+class UnverifiedRequest(HTTPException, ConfigurationError):
+    """A handler asked for the event of a request that nothing verified. Answered with 401."""
+
+
+class SignatureMiddleware:
+    """Lets only verified PERSCOM events through to ``path``; everything else passes untouched.
+
+    ``path`` is compared with the request's path, with and without the root path of a mount or a proxy, after doubled and
+    trailing slashes are removed; None guards every HTTP request. The inner app finds the event with :func:`current_event` and
+    can still read the body. ``max_body`` is in bytes; ``max_age`` as in :class:`perscom_receiver.Verifier`.
+
+        app.add_middleware(SignatureMiddleware, secrets=[os.environ["PERSCOM_WEBHOOK_SECRET"]])
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        secrets: Secrets,
+        path: str | None = "/webhooks/perscom",
+        max_body: int = MAX_BODY,
+        max_age: timedelta | None = None,
+    ) -> None:
+        self.app = app
+        self._gate = Gate(Verifier(secrets, max_age=max_age), max_body=max_body)
+        self._path = None if path is None else normalized(path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not guards(self._path, scope["path"], scope.get("root_path", "")):
+            await self.app(scope, receive, send)
+            return
+        with Intake(self._gate) as intake:
+            event = await _verified(intake, scope, receive, send)
+            if event is not None:
+                # A state of its own: what is set here cannot be seen by another request, whatever the server shares.
+                state = {**scope.get("state", {}), _STATE: event}
+                await self.app({**scope, "state": state}, _replay(event.body, receive), send)
+
+
+def current_event(request: Request) -> Event:
+    """The event that :class:`SignatureMiddleware` verified for this very request; also a FastAPI dependency.
+
+    Raises UnverifiedRequest (a ConfigurationError that is answered with 401) when nothing verified it, so that a wrong ``path``
+    can never let an unverified call through.
+    """
+    event = request.scope.get("state", {}).get(_STATE)
+    if not isinstance(event, Event):
+        _log.error(
+            "Nothing verified the request to %a: no SignatureMiddleware guards this path. Compare its path= with the route.",
+            request.scope["path"][:100],
+        )
+        raise UnverifiedRequest(401, VerificationError.answer)
+    return event
+
+
+def webhook_app(receiver: Receiver) -> ASGIApp:
+    """An ASGI app that verifies, stores and answers: 202 for a new event, 200 for one seen before, a refusal otherwise.
+
+    It answers on every path it is given, so it is the endpoint of a route or the whole app of a server:
+
+        Starlette(routes=[Route("/webhooks/perscom", webhook_app(receiver))])
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            with Intake(receiver.gate) as intake:
+                event = await _verified(intake, scope, receive, send)
+                if event is not None:
+                    await _answer(send, await astore(receiver.inbox, event))
+
+    return _Endpoint(app)
+
+
+class _Endpoint:
+    """Routes take a function for a view and anything else for an ASGI app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+async def _verified(intake: Intake, scope: Scope, receive: Receive, send: Send) -> Event | None:
+    """The event of this request; None when the request was answered with a refusal, or its sender has gone."""
+    complete = False
+    try:
+        intake.open(scope["method"], scope["headers"], _content_length(scope))
+        complete = await _read(receive, intake)
+        return intake.event() if complete else None
+    except Refusal as refusal:
+        log_refusal(refusal, intake, scope["path"], bool(scope["query_string"]))
+        await _answer(send, refusal_reply(refusal), close=not complete)
+        return None
+
+
+async def _read(receive: Receive, intake: Intake) -> bool:
+    """Read the body into ``intake``. False when the sender has gone. Raises BodyTimeout and what the intake raises."""
+    with anyio.move_on_after(BODY_WITHIN):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return False
+            intake.add(message.get("body", b""))
+            if not message.get("more_body", False):
+                return True
+    raise BodyTimeout(f"The body was not complete after {BODY_WITHIN:.0f} s.")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that hands the body out once more, then whatever the server has to say (a disconnect)."""
+    message: Message | None = {"type": "http.request", "body": body, "more_body": False}
+
+    async def replay() -> Message:
+        nonlocal message
+        if message is None:
+            return await receive()
+        first, message = message, None
+        return first
+
+    return replay
+
+
+def _content_length(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return bytes(value)
+    return None
+
+
+async def _answer(send: Send, reply: Reply, *, close: bool = False) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in reply.headers]
+    if close:  # the rest of the body is not read, so the connection cannot be used again
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
