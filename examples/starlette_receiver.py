@@ -1,0 +1,39 @@
+"""Never lose an event: verify, store, answer, and handle afterwards.
+
+    PERSCOM_WEBHOOK_SECRET=... uvicorn starlette_receiver:app
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from perscom_receiver import Event, Receiver, Router, SQLiteInbox, Worker
+from perscom_receiver.starlette import webhook_app
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+inbox = SQLiteInbox(os.environ.get("INBOX", "inbox.db"))
+receiver = Receiver(os.environ["PERSCOM_WEBHOOK_SECRET"], inbox=inbox)
+router = Router()
+
+
+@router.on("*record.created")
+async def congratulate(event: Event) -> None:
+    """Called once for each event; again, with the same event.id, if it failed or was cut off."""
+    print(f"handled {event.name} of {event.created:%H:%M:%S} UTC", flush=True)
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    worker = asyncio.create_task(Worker(inbox, router).run(stop))
+    yield
+    stop.set()
+    await worker
+    inbox.close()
+
+
+# Both spellings of the path: a redirect would turn PERSCOM's POST into an empty GET.
+endpoint = webhook_app(receiver)
+app = Starlette(routes=[Route("/webhooks/perscom", endpoint), Route("/webhooks/perscom/", endpoint)], lifespan=lifespan)
