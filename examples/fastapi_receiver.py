@@ -1,12 +1,13 @@
 """Verify only: your code runs for genuine calls and for nothing else.
 
-    PERSCOM_WEBHOOK_SECRET=... uvicorn fastapi_receiver:app
+PERSCOM_WEBHOOK_SECRET=... uvicorn fastapi_receiver:app
 """
 
 import os
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
+
 from perscom_receiver import Event
 from perscom_receiver.starlette import SignatureMiddleware, current_event
 

@@ -1,12 +1,13 @@
 """Never lose an event, with Flask: the app stores, a worker of its own handles.
 
-    PERSCOM_WEBHOOK_SECRET=... gunicorn --workers 4 --preload flask_receiver:app
-    perscom-bridge work flask_receiver:worker
+PERSCOM_WEBHOOK_SECRET=... gunicorn --workers 4 --preload flask_receiver:app
+perscom-bridge work flask_receiver:worker
 """
 
 import os
 
 from flask import Flask
+
 from perscom_receiver import Event, Receiver, Router, SQLiteInbox, Worker
 from perscom_receiver.flask import webhook_blueprint
 

@@ -1,6 +1,6 @@
 """Never lose an event: verify, store, answer, and handle afterwards.
 
-    PERSCOM_WEBHOOK_SECRET=... uvicorn starlette_receiver:app
+PERSCOM_WEBHOOK_SECRET=... uvicorn starlette_receiver:app
 """
 
 import asyncio
@@ -8,10 +8,11 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from perscom_receiver import Event, Receiver, Router, SQLiteInbox, Worker
-from perscom_receiver.starlette import webhook_app
 from starlette.applications import Starlette
 from starlette.routing import Route
+
+from perscom_receiver import Event, Receiver, Router, SQLiteInbox, Worker
+from perscom_receiver.starlette import webhook_app
 
 inbox = SQLiteInbox(os.environ.get("INBOX", "inbox.db"))
 receiver = Receiver(os.environ["PERSCOM_WEBHOOK_SECRET"], inbox=inbox)

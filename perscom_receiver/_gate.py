@@ -21,7 +21,7 @@ from ._errors import ConfigurationError, MethodRefused, PayloadTooLarge, Refusal
 from ._event import Event
 from ._verifier import Headers, Verifier
 
-__all__ = ["BODY_WITHIN", "MAX_BODY", "Gate", "Inbox", "Intake", "Reply", "astore", "log_refusal", "refusal_reply", "store"]
+__all__ = ["BODY_WITHIN", "MAX_BODY", "Gate", "Inbox", "Intake", "Reply", "announced_length", "astore", "log_refusal", "refusal_reply", "store"]
 
 MAX_BODY = 5 * 2**20
 """Bytes of one body. PERSCOM's own are a few KiB; a long document may reach a megabyte."""
@@ -106,8 +106,8 @@ class Intake:
         if method != "POST":
             raise MethodRefused("Only POST can be verified.")
         self.signature = self.gate.verifier.signature(headers)
-        # Only a hint, since what really arrives is counted; a length that is no number is the server's business.
-        if length is not None and length.isdigit() and int(length[:20]) > self.gate.max_body:
+        # Only a hint, since what really arrives is counted.
+        if (announced_length(length) or 0) > self.gate.max_body:
             raise PayloadTooLarge(f"The body is announced with more than {self.gate.max_body} bytes.")
 
     def add(self, piece: bytes) -> None:
@@ -135,6 +135,11 @@ class Intake:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._pieces = []
         _memory.give(self._held)
+
+
+def announced_length(value: str | bytes | None) -> int | None:
+    """The Content-Length as a number; None without one, and for a text that is none, which is the server's business."""
+    return int(value[:20]) if value is not None and value.isascii() and value.isdigit() else None
 
 
 _PROBLEM = ("content-type", "application/problem+json")

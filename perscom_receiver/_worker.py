@@ -30,7 +30,7 @@ _log = logging.getLogger("perscom_receiver")
 
 POLL = 0.5
 """Seconds between two looks when nothing called: events that another process stored make no sound here."""
-BEAT = 10.0
+BEAT = 5.0
 """Seconds between signs of life, and between renewals of leases."""
 PRUNE = 3600.0
 PLAN_AT_ONCE = 200
@@ -56,7 +56,7 @@ class Worker:
         router: Router,
         *,
         retry: RetryPolicy | None = None,
-        lease: float = 30.0,
+        lease: float = 15.0,
         running: int = 100,
         grace: float = 10.0,
     ) -> None:

@@ -19,7 +19,7 @@ from werkzeug.exceptions import Unauthorized
 
 from ._errors import BodyTimeout, ConfigurationError, Refusal, VerificationError
 from ._event import Event
-from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, log_refusal, refusal_reply, store
+from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, announced_length, log_refusal, refusal_reply, store
 from ._paths import guards, normalized
 from ._receiver import Receiver
 from ._signature import SIGNATURE_HEADER, Secrets
@@ -123,7 +123,7 @@ def _verified(intake: Intake, environ: WSGIEnvironment) -> Event | Reply:
         signature = environ.get("HTTP_SIGNATURE")
         # Servers join doubled headers with a comma, which is no well-formed signature.
         headers = () if signature is None else ((SIGNATURE_HEADER, signature),)
-        intake.open(environ["REQUEST_METHOD"], headers, environ.get("CONTENT_LENGTH") or None)
+        intake.open(environ["REQUEST_METHOD"], headers, environ.get("CONTENT_LENGTH"))
         for piece in _pieces(environ, intake.gate.max_body):
             intake.add(piece)
         return intake.event()
@@ -138,9 +138,9 @@ def _pieces(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
     Raises BodyTimeout. WSGI has no way to interrupt a read, so the clock is looked at between reads; against a peer that
     sends a byte a minute only the server or a proxy in front can help (docs/proxies.md).
     """
-    length = environ.get("CONTENT_LENGTH", "")
-    if length.isdigit():
-        left = min(int(length[:20]), limit + 1)
+    length = announced_length(environ.get("CONTENT_LENGTH"))
+    if length is not None:
+        left = min(length, limit + 1)
     elif environ.get("wsgi.input_terminated"):  # chunked; the server ends the stream itself
         left = limit + 1
     else:

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints ratios to a baseline of the same run. They are no tests and have no limits."""

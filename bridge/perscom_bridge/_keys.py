@@ -1,0 +1,48 @@
+"""Every key that bridge.toml may have, and every one that a later version will understand.
+
+A key of a later version is refused by its name: whoever writes ``quiet`` must not believe that the night is silent.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "DESTINATION",
+    "LANGUAGES",
+    "LATER_DESTINATION",
+    "LATER_LANGUAGES",
+    "LATER_PRIVACY",
+    "LATER_SERVER",
+    "LATER_TABLES",
+    "LATER_TYPES",
+    "PRIVACY",
+    "SERVER",
+    "SITE",
+    "TABLES",
+    "TYPES",
+    "home_of",
+]
+
+TABLES: Final = ("site", "server", "destinations", "privacy")
+LATER_TABLES: Final = ("wording", "mentions", "images")
+
+SITE: Final = ("name", "url", "secret", "previous_secret", "language", "timezone", "operator")
+SERVER: Final = ("listen", "status", "public", "database")
+LATER_SERVER: Final = ("ingest",)
+DESTINATION: Final = ("type", "url", "events", "thread", "language", "unclear")
+LATER_DESTINATION: Final = ("ping", "show", "when", "quiet", "in_quiet")
+PRIVACY: Final = ("keep_bodies",)
+LATER_PRIVACY: Final = ("forget_left",)
+
+TYPES: Final = ("discord",)
+LATER_TYPES: Final = ("slack", "telegram")
+LANGUAGES: Final = ("en",)
+LATER_LANGUAGES: Final = ("de", "fr", "nl", "es")
+
+_HOMES: Final = {"[site]": SITE, "[server]": SERVER, "[destinations.NAME]": DESTINATION, "[privacy]": PRIVACY}
+
+
+def home_of(key: str) -> str:
+    """The table or tables that ``key`` belongs under, for a key found in the wrong place; empty when there is none."""
+    return " or ".join(header for header, keys in _HOMES.items() if key in keys)

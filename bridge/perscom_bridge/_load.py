@@ -1,0 +1,153 @@
+"""bridge.toml from file to :class:`~perscom_bridge.config.Config`, with every mistake found in one run."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from perscom_receiver import ConfigurationError
+
+from ._destinations import read_destinations
+from ._environment import Environment
+from ._keys import LATER_TABLES, TABLES
+from ._problems import Problem, hide, report
+from ._server import read_server
+from ._site import read_privacy, read_site
+from ._table import Document, Table
+from ._toml import KeyPath, key_lines
+from .config import Config
+
+__all__ = ["Inspection", "inspect", "load"]
+
+LARGEST = 1_000_000
+"""Bytes. A configuration of a hundred destinations has less than a tenth of it."""
+
+_SYNTAX = {
+    "Invalid value": 'A value is missing or has no quotes. Text stands in quotes: name = "1st Ranger Group"',
+    "Expected newline or end of document": 'Text stands in quotes: name = "1st Ranger Group". A comment begins with "#".',
+    "Unescaped '\\' in a string": r"Between double quotes a backslash has a meaning. Use single quotes: 'C:\bridge\bridge.db'",
+    "Illegal character '\\n'": "A quote is opened on this line and not closed.",
+    "Unterminated string": "A quote is opened and not closed.",
+    'Expected "\'"': "A quote is opened and not closed.",
+    "Unclosed array": 'A "[" is opened and not closed, or a comma is missing.',
+    "Cannot overwrite a value": "This key has a value already, further up. Keep one of the two lines.",
+    "Cannot declare": "This table stands in the file already, further up. Put all its keys into one.",
+}
+"""What to do about a complaint of ``tomllib`` that begins so."""
+_ANY_SYNTAX = 'A line is KEY = VALUE, a [table], or a comment behind "#".'
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """What one reading of a file found. ``config`` is there exactly when there are no ``problems``."""
+
+    path: Path
+    config: Config | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Good to know, but no mistakes."""
+
+    def report(self) -> str:
+        """The mistakes as a person reads them in a terminal; shows no secret."""
+        return report(str(self.path), self.problems, self.notes)
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in the file ``path``. Raises ConfigurationError, whose text is the whole report, for any mistake."""
+    found = inspect(path, environ)
+    if found.config is None:
+        raise ConfigurationError(found.report())
+    return found.config
+
+
+def inspect(path: Path, environ: Mapping[str, str] = os.environ) -> Inspection:
+    """Read the file ``path`` and judge all of it. Raises nothing: what cannot be read is a problem like the others."""
+    try:
+        text = _read(path)
+        values, lines = _parse(text)
+        environment = _environment(path.absolute().parent, environ)
+    except _Unreadable as error:
+        return Inspection(path=path, problems=(error.problem,))
+    document = Document(lines, environment)
+    config = _config(document, values, path.absolute())
+    if document.problems:
+        config = None
+    return Inspection(path=path, config=config, problems=tuple(document.problems), notes=tuple(document.notes))
+
+
+class _Unreadable(Exception):
+    """The file cannot be judged at all."""
+
+    def __init__(self, text: str, *, line: int | None = None, key: str = "") -> None:
+        super().__init__(text)
+        self.problem = Problem(line=line, key=key, text=text)
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise _Unreadable(
+                "This is a folder. Several communities in one folder come with a later version of perscom-bridge;\n"
+                "name one file for now: --config FOLDER/bridge.toml"
+            )
+        with path.open("rb") as stream:
+            raw = stream.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise _Unreadable(
+            "There is no such file. Make it with perscom-bridge init, or name another one with --config."
+        ) from None
+    except OSError as error:
+        raise _Unreadable(f"This file cannot be read: {error.strerror}.") from error
+    if len(raw) > LARGEST:
+        raise _Unreadable(
+            f"This file is larger than {LARGEST // 1_000_000} MB; a bridge.toml never is. Name another one with --config."
+        )
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _Unreadable("This is UTF-16 text. Save the file as UTF-8 in your editor.")
+    if b"\0" in raw:
+        raise _Unreadable("This is no text file. Name another one with --config.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _Unreadable("This is not UTF-8 text. Save the file as UTF-8 in your editor.", line=line) from None
+
+
+def _parse(text: str) -> tuple[dict[str, object], dict[KeyPath, int]]:
+    try:
+        return tomllib.loads(text), key_lines(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line ([0-9]+)", str(error))
+        line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1
+        cause = str(error).partition(" (at ")[0]
+        remedy = next((sentence for start, sentence in _SYNTAX.items() if cause.startswith(start)), _ANY_SYNTAX)
+        text = f"This is not TOML: {hide(cause).rstrip('.')}. {remedy}\nThe rest of the file can be judged when this is mended."
+        raise _Unreadable(text, line=line) from None
+    except RecursionError:
+        raise _Unreadable("The lists or tables in this file are nested too deeply.") from None
+
+
+def _environment(folder: Path, environ: Mapping[str, str]) -> Environment:
+    try:
+        return Environment.read(folder, environ)
+    except UnicodeDecodeError:
+        raise _Unreadable("This is not UTF-8 text. Save the file as UTF-8 in your editor.", key=".env") from None
+    except OSError as error:
+        raise _Unreadable(f"This file cannot be read: {error.strerror}.", key=".env") from error
+
+
+def _config(document: Document, values: dict[str, object], path: Path) -> Config | None:
+    root = Table(document, (), values)
+    root.check_keys(TABLES, later=LATER_TABLES)
+    destination_tables = root.table("destinations", "[destinations.NAME]")
+    site = read_site(root.table("site", "[site]"), destination_tables.values.keys())
+    server = read_server(root.table("server", "[server]"), path.parent)
+    destinations = read_destinations(destination_tables)
+    privacy = read_privacy(root.table("privacy", "[privacy]"))
+    if site is None:
+        return None
+    return Config(site=site, server=server, destinations=destinations, privacy=privacy, path=path)

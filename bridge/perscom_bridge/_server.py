@@ -1,0 +1,99 @@
+"""The table [server] of bridge.toml."""
+
+from __future__ import annotations
+
+import os
+import re
+from ipaddress import ip_address
+from pathlib import Path
+
+from ._keys import LATER_SERVER, SERVER
+from ._site import web_address
+from ._table import Table
+from .config import ListenAddress, Server
+
+__all__ = ["is_loopback", "listen_address", "read_server"]
+
+_LISTEN = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[A-Za-z0-9.-]+)):(?P<port>[0-9]{1,5})")
+_HOST_NAME = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+
+
+def read_server(table: Table, folder: Path) -> Server:
+    """The listeners and the database; a relative file name counts from ``folder``."""
+    table.check_keys(SERVER, later=LATER_SERVER)
+    default = Server(database=folder / "bridge.db")
+    listen = _listener(table, "listen") or default.listen
+    status = _listener(table, "status") or default.status
+    if listen.port == status.port != 0:
+        where = "status" if "status" in table else "listen"
+        table.wrong(
+            where,
+            f"listen and status both take port {listen.port}, but one door is for the internet and one for you alone.\n"
+            'Give status a port of its own, such as "127.0.0.1:8001".',
+        )
+    if not is_loopback(status.host):
+        table.note(
+            "status",
+            f"is {status}, which other machines may reach. Anybody there can read the events; a firewall must stop them.",
+        )
+    public = web_address(table, "public")
+    if public is not None and public.startswith("http://"):
+        table.note(
+            "public",
+            "begins with http://. Where anything redirects to https, PERSCOM loses the event: write https:// if you can.",
+        )
+    return Server(listen=listen, status=status, public=public, database=_database(table, folder) or default.database)
+
+
+def listen_address(text: str) -> ListenAddress | None:
+    """``host:port`` with an IPv4 address, a host name, or an IPv6 address in brackets; None when it is none of them."""
+    found = _LISTEN.fullmatch(text)
+    if not found or int(found["port"]) > 65535:
+        return None
+    host = found["v6"] or found["name"]
+    try:
+        is_address = ip_address(host).version == (6 if found["v6"] else 4)
+    except ValueError:
+        is_address = found["v6"] is None and _HOST_NAME.fullmatch(host) is not None
+    return ListenAddress(host, int(found["port"])) if is_address else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listener(table: Table, key: str) -> ListenAddress | None:
+    text = table.text(key)
+    if text is None:
+        return None
+    address = listen_address(text)
+    if address is None:
+        example = ListenAddress("127.0.0.1", 8000 if key == "listen" else 8001)
+        table.wrong(key, f'"{table.shown(key)}" is no address with a port. Write it without http://, such as "{example}".')
+    return address
+
+
+def _database(table: Table, folder: Path) -> Path | None:
+    text = table.text("database")
+    if text is None:
+        return None
+    if re.match(r"[a-z]{2,}:", text):
+        table.wrong(
+            "database",
+            'A database server comes with a later version of perscom-bridge; name a file for now, such as "bridge.db".',
+        )
+        return None
+    path = folder / text
+    if os.path.isdir(path):  # unlike Path.is_dir() it never raises, whatever the name is
+        table.wrong("database", f'"{table.shown("database")}" is a folder. Name a file in it, such as "bridge.db".')
+    elif not os.path.isdir(path.parent):
+        table.wrong(
+            "database", f'The folder of "{table.shown("database")}" is not there. Make it first, or name another place.'
+        )
+    return path

@@ -1,0 +1,85 @@
+"""``perscom-bridge inbox``: what is stored, what was given up, and another try for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ._shared import Failure, config_option
+
+if TYPE_CHECKING:
+    from perscom_receiver import SQLiteInbox
+
+__all__ = ["command"]
+
+
+@click.group("inbox")
+def command() -> None:
+    """Look into the database: what is stored, what was given up; and try that again.
+
+    Works beside a running service.
+    """
+
+
+@command.command("list")
+@config_option
+@click.option("-n", "count", default=20, show_default=True, help="How many of the newest events.")
+def list_events(config: Path, count: int) -> None:
+    """The newest events, newest first, and what became of them."""
+    from ..overview import read_overview
+
+    inbox = _open(config)
+    try:
+        overview = read_overview(inbox, count)
+    finally:
+        inbox.close()
+    for event in overview.events:
+        became = ", ".join(f"{task.destination}: {task.state}" for task in event.tasks) or "for nobody"
+        click.echo(f"{event.received:%Y-%m-%d %H:%M:%S}Z  {event.name:<28} {event.title or 'nothing to say'}  ({became})")
+    for lane in overview.lanes:
+        if lane.paused is not None:
+            click.echo(f"{lane.name} is off: {lane.paused} {lane.waiting} waiting.")
+    click.echo(f"{overview.health.stored} events kept, {overview.health.waiting} waiting, {overview.health.dead} given up.")
+
+
+@command.command("dead")
+@config_option
+def list_dead(config: Path) -> None:
+    """What was given up, with its number and the reason."""
+    inbox = _open(config)
+    try:
+        letters = inbox.dead_letters()
+    finally:
+        inbox.close()
+    for letter in letters:
+        tries = f"{letter.attempts} {'try' if letter.attempts == 1 else 'tries'}"
+        click.echo(f"{letter.task:>6}  {letter.handler}  {letter.event_name}  {tries}: {letter.error}")
+    click.echo("Another try: perscom-bridge inbox retry NUMBER" if letters else "Nothing was given up.")
+
+
+@command.command("retry")
+@config_option
+@click.argument("number", type=int)
+def retry(config: Path, number: int) -> None:
+    """Try what was given up under NUMBER again. A running service does it within a second."""
+    inbox = _open(config)
+    try:
+        revived = inbox.revive(number)
+    finally:
+        inbox.close()
+    if not revived:
+        raise Failure(f"Nothing that was given up has the number {number}. See: perscom-bridge inbox dead")
+    click.echo(f"{number} waits for its next try.")
+
+
+def _open(config: Path) -> SQLiteInbox:
+    from perscom_receiver import SQLiteInbox
+
+    from .._load import load
+
+    database = load(config).server.database
+    if not database.exists():
+        raise Failure(f"There is no database {database.name} yet. It is made when the service first starts.")
+    return SQLiteInbox(database)

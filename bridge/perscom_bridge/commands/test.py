@@ -1,0 +1,49 @@
+"""``perscom-bridge test``: one sample in each destination, without PERSCOM."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ._shared import config_option
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+__all__ = ["command"]
+
+
+@click.command("test")
+@config_option
+@click.pass_context
+def command(context: click.Context, config: Path) -> None:
+    """Post a sample promotion, marked as a sample, to each destination.
+
+    Needs no PERSCOM and no running service. Exit status 1 when a destination did not take it.
+    """
+    from .._load import load
+
+    if not asyncio.run(_post_samples(load(config))):
+        context.exit(1)
+
+
+async def _post_samples(config: Config) -> bool:
+    from perscom_receiver import DestinationError
+
+    from ..sample import sample_message
+    from ..service import destinations_of
+
+    message, well = sample_message(), True
+    async with destinations_of(config) as destinations:
+        for entry, destination in destinations:
+            try:
+                await destination.send(message)
+            except DestinationError as error:
+                well = False
+                click.echo(f"{entry.name}: not posted. {error}")
+            else:
+                click.echo(f"{entry.name}: posted. Look there for: {message.title}")
+    return well

@@ -1,0 +1,99 @@
+"""The configuration of one community as the service uses it: frozen records, filled by :func:`perscom_bridge._load.load`.
+
+No record shows a secret or the token in an address, neither as text nor as repr.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from perscom_receiver import Secret
+
+__all__ = ["Config", "DestinationConfig", "HiddenUrl", "ListenAddress", "Privacy", "Server", "Site"]
+
+
+class HiddenUrl(msgspec.Struct, frozen=True):
+    """An address with a token in it. Its text and repr show the host alone; ``value`` is the whole."""
+
+    value: str
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.value)
+        return f"{parts.scheme}://{parts.hostname}/…"
+
+    def __repr__(self) -> str:
+        return f"HiddenUrl({str(self)!r})"
+
+
+class ListenAddress(NamedTuple):
+    """Where a listener listens. Port 0 takes any free port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """The community and its PERSCOM."""
+
+    name: str = "PERSCOM"
+    url: str | None = None
+    """PERSCOM's own address, for links, without a slash at the end."""
+    secrets: tuple[Secret, ...]
+    """The live secret first, then the previous one while it is being changed. Named after their keys."""
+    timezone: str = "UTC"
+    """An IANA name, for dates where a chat cannot use each reader's own."""
+    operator: str | None = None
+    """The name of the destination that hears about trouble."""
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the service listens and where it keeps its events."""
+
+    listen: ListenAddress = ListenAddress("127.0.0.1", 8000)
+    """The only part the internet may reach."""
+    status: ListenAddress = ListenAddress("127.0.0.1", 8001)
+    """Page, metrics and readiness: for the operator alone."""
+    database: Path
+    """Absolute; a relative name in the file counts from the folder of the file."""
+    public: str | None = None
+    """The address under which the internet reaches ``listen``, without a slash at the end; None when it is not known."""
+
+
+class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that messages go to."""
+
+    name: str
+    type: Literal["discord"]
+    url: HiddenUrl
+    events: tuple[str, ...]
+    """Words, event names and globs as they were written; without an ``events`` line the words of the public set."""
+    thread: str | None = None
+    """The id of a Discord thread or forum post; None posts into the channel itself."""
+    unclear: Literal["repeat", "drop"] = "repeat"
+    """What follows when nobody knows whether a message was taken: at least once, or at most once."""
+
+
+class Privacy(msgspec.Struct, frozen=True, kw_only=True):
+    """How long what PERSCOM sent is kept."""
+
+    keep_bodies: int = 30
+    """Days. After them only digests stay, so that nothing can be replayed."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """One bridge.toml, checked."""
+
+    site: Site
+    server: Server
+    destinations: tuple[DestinationConfig, ...]
+    """At least one, in the order of the file."""
+    privacy: Privacy
+    path: Path
+    """The file it was read from, absolute."""

@@ -1,0 +1,6 @@
+"""The demo: the whole house on this machine, with no account and no configuration."""
+
+from .running import Demo, Sent, demo
+from .verdict import Verdict, judge
+
+__all__ = ["Demo", "Sent", "Verdict", "demo", "judge"]

@@ -1,0 +1,192 @@
+"""The demo: the real service between PERSCOM's golden requests and a stand-in for the chat platforms, all on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from perscom_adapters import Message, render
+from perscom_adapters.testing import ChatStandIn, Posted, Rate
+from perscom_receiver import Event, Secret
+from perscom_receiver.queue import Connection, State
+
+from ..config import Config, DestinationConfig, HiddenUrl, ListenAddress, Privacy, Server, Site
+from ..golden import Golden, golden_requests
+from ..public import WEBHOOK_PATH
+from ..service import Service, destinations_of, running
+from ..status import page_environment
+
+__all__ = ["Demo", "Sent", "demo"]
+
+REPEATED = "awardrecord_created"
+"""The request that is sent twice, as PERSCOM does when an answer was lost."""
+PACE = Rate(20, 1.0)
+"""Messages the stand-in takes: ten times as many as Discord, so that nobody waits for a demo, and few enough for some 429s."""
+HANDLED_WITHIN = 120.0
+"""Seconds after which the demo gives up waiting for the messages."""
+
+WHY = {
+    "wrong_secret": "signed with another secret",
+    "tampered_body": "the body was changed on the way",
+    "reserialised_body": "the body was parsed and written again on the way",
+    "uppercase_hex": "the signature in upper case, as PERSCOM never writes it",
+    "prefixed_signature": "a prefix in front of the signature",
+    "missing_signature": "no signature",
+    "empty_signature": "an empty signature",
+    "duplicate_signature": "two signatures, one of them right",
+    "truncated_signature": "63 of 64 digits",
+    "malformed_signature": "a signature that is no hex number",
+    "get_signature_not_over_body": "GET: what PERSCOM signed never travels",
+}
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """One request and what came back."""
+
+    golden: Golden
+    again: bool
+    status: int
+    ms: float
+    message: Message | None
+    """What the event has to say; None for a refused request and for an event with nothing to say."""
+
+    @property
+    def expected(self) -> int:
+        """The status that is right."""
+        if not self.golden.valid:
+            return 401 if self.golden.method == "POST" else 405
+        return 200 if self.again else 202
+
+    @property
+    def verdict(self) -> str:
+        """In a word."""
+        if self.golden.valid:
+            return "again" if self.again else "genuine"
+        return "refused"
+
+    @property
+    def told(self) -> str:
+        """In a sentence."""
+        if not self.golden.valid:
+            return WHY.get(self.golden.reason, self.golden.reason)
+        if self.again:
+            return "seen before, not announced again"
+        return self.message.title if self.message is not None else "nothing to say"
+
+
+class Demo:
+    """A running demo: what was sent, and what the stand-in got."""
+
+    def __init__(self, service: Service, standin: ChatStandIn) -> None:
+        self.service = service
+        self.standin = standin
+        self.sent: list[Sent] = []
+
+    async def requests(self) -> AsyncIterator[Sent]:
+        """Send the golden requests one after the other, over HTTP, and yield each with its answer."""
+        for golden in golden_requests():
+            yield await self._send(golden, again=False)
+            if golden.name == REPEATED:
+                repeated = golden
+        yield await self._send(repeated, again=True)
+
+    async def _send(self, golden: Golden, *, again: bool) -> Sent:
+        began = time.perf_counter()
+        status = await _exchange(self.service.public, golden.wire(WEBHOOK_PATH))
+        ms = (time.perf_counter() - began) * 1000
+        message = render(Event.parse(golden.body)) if golden.valid else None
+        self.sent.append(Sent(golden=golden, again=again, status=status, ms=ms, message=message))
+        return self.sent[-1]
+
+    async def settled(self) -> bool:
+        """Wait until every stored event was handled. False when that takes too long."""
+        deadline = time.monotonic() + HANDLED_WITHIN
+        while (await asyncio.to_thread(self.service.inbox.health)).waiting:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+    def posted(self) -> list[Posted]:
+        """The messages that stand in the stand-in's channels, oldest first."""
+        return self.standin.messages
+
+    def receipts(self) -> dict[str, list[tuple[str, State, str | None, str | None]]]:
+        """For each event id, what became of it at each destination: name, state, message id, error."""
+        return self.service.inbox.database.read(_receipts)
+
+
+def _receipts(connection: Connection) -> dict[str, list[tuple[str, State, str | None, str | None]]]:
+    found: dict[str, list[tuple[str, State, str | None, str | None]]] = {}
+    rows = connection.execute(
+        "SELECT event.digest, lane.name, task.state, task.receipt, task.error FROM event"
+        " LEFT JOIN task ON task.event = event.id LEFT JOIN lane ON lane.id = task.lane"
+    )
+    for digest, lane, state, receipt, error in rows:
+        tasks = found.setdefault(digest.hex(), [])
+        if lane is not None:
+            message_id = None if receipt is None else msgspec.json.decode(receipt).get("message_id")
+            tasks.append((lane, State(state), message_id, error))
+    return found
+
+
+@asynccontextmanager
+async def demo() -> AsyncIterator[Demo]:
+    """Start the service on free ports, with a temporary database and the stand-in as Discord."""
+    goldens = golden_requests()
+    clock = _clock(max(Event.parse(g.body).created.timestamp() for g in goldens if g.valid))
+    with TemporaryDirectory(prefix="perscom-demo-") as folder:
+        async with ChatStandIn(rate=PACE) as standin:
+            config = _config(Path(folder), goldens, standin.discord_webhook(name="announcements"))
+            template = page_environment().get_template("demo.html")
+            running_demo: Demo
+
+            async def page() -> str:
+                return template.render(demo=running_demo)
+
+            async with (
+                destinations_of(config) as destinations,
+                running(config, destinations, now=clock, page=page) as service,
+            ):
+                running_demo = Demo(service, standin)
+                yield running_demo
+
+
+def _clock(start: float) -> Callable[[], float]:
+    """A clock that was right when the golden requests were made, and runs on from there."""
+    began = time.monotonic()
+    return lambda: start + time.monotonic() - began
+
+
+def _config(folder: Path, goldens: list[Golden], discord: str) -> Config:
+    anywhere = ListenAddress("127.0.0.1", 0)
+    secrets = dict.fromkeys(golden.secret for golden in goldens)
+    return Config(
+        site=Site(
+            name="1st Ranger Group", secrets=tuple(Secret(secret, name=f"demo {n}") for n, secret in enumerate(secrets, 1))
+        ),
+        server=Server(listen=anywhere, status=anywhere, database=folder / "demo.db"),
+        destinations=(DestinationConfig(name="announcements", type="discord", url=HiddenUrl(discord), events=("*",)),),
+        privacy=Privacy(),
+        path=folder / "bridge.toml",
+    )
+
+
+async def _exchange(address: ListenAddress, request: bytes) -> int:
+    """Send one HTTP request exactly as it is; the status of the answer."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(request)
+        await writer.drain()
+        status_line = await reader.readline()
+        await reader.read()
+        return int(status_line.split()[1])
+    finally:
+        writer.close()
+        await writer.wait_closed()

@@ -1,0 +1,63 @@
+"""What the demo prints."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+
+import click
+
+from perscom_adapters import plain
+
+from ..public import WEBHOOK_PATH
+from ..service import web_url
+from .running import Demo, Sent
+from .verdict import Verdict
+
+__all__ = ["box", "line", "opening", "summary"]
+
+WIDTH = 76
+_COLORS = {"genuine": "green", "refused": "red", "again": "yellow"}
+
+
+def opening(demo: Demo) -> str:
+    """The first lines: what runs where."""
+    return (
+        "perscom-bridge demo: no account, nothing leaves this machine\n"
+        f"  receiver  {web_url(demo.service.public)}{WEBHOOK_PATH}"
+        "     stand-in Discord with its real limits, at ten times its pace\n"
+    )
+
+
+def line(sent: Sent, width: int) -> str:
+    """One request: verdict, event, answer, and what it says or why it was refused."""
+    took = f"stored in {sent.ms:.0f} ms" if sent.status == 202 else str(sent.status)
+    told = sent.told
+    room = max(20, width - 56)
+    told = told if len(told) <= room else f"{told[: room - 1]}…"
+    verdict = click.style(f"{sent.verdict:<8}", fg=_COLORS[sent.verdict])
+    return f"  {verdict}  {sent.golden.event or '':<27} {took:<15} {told}"
+
+
+def box(name: str, sent: Sent) -> str:
+    """A message as a card: what the chat shows."""
+    if sent.message is None:
+        return ""
+    inner = WIDTH - 4
+    rows = [row for paragraph in plain(sent.message).split("\n") for row in wrap(paragraph, inner) or [""]]
+    rows = rows if len(rows) <= 8 else [*rows[:7], "…"]
+    top = f"  +- {name} " + "-" * (WIDTH - len(name) - 5) + "+"
+    return "\n".join([top, *(f"  | {row:<{inner}} |" for row in rows), "  +" + "-" * (WIDTH - 2) + "+"])
+
+
+def summary(verdict: Verdict, seconds: float) -> str:
+    """The last lines: every promise with its count, then OK or FAILED."""
+    v = verdict
+    counts = (
+        f"\n  {v.requests} requests, one of them twice: {v.genuine} genuine, {v.refused} refused, {v.again} seen before.\n"
+        f"  {v.messages} messages, {v.silent} events with nothing to say, {v.lost} lost, {v.twice} twice, {v.pings} pings,"
+        f" {v.private} private fields.   {seconds:.1f} s"
+    )
+    if verdict.wrong:
+        more = f" (and {len(verdict.wrong) - 1} more)" if len(verdict.wrong) > 1 else ""
+        return f"{counts}\n{click.style('FAILED', fg='red', bold=True)} {verdict.wrong[0]}{more}"
+    return f"{counts}\n{click.style('OK', fg='green', bold=True)}. Next: perscom-bridge init"

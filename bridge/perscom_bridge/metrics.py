@@ -1,0 +1,53 @@
+"""What the service counts, for Prometheus. Names of destinations and statuses only: no event, no person."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from .overview import Overview
+
+__all__ = ["Metrics"]
+
+
+class Metrics:
+    """The counters of one service, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._answers = Counter(
+            "perscom_answers",
+            "Requests on the webhook path, by the status they were answered with",
+            ["status"],
+            registry=self.registry,
+        )
+        self._messages = Counter(
+            "perscom_messages",
+            "Attempts to post a message, by how they ended",
+            ["destination", "outcome"],
+            registry=self.registry,
+        )
+        self._waiting = Gauge("perscom_waiting", "Tasks that wait or run", ["destination"], registry=self.registry)
+        self._off = Gauge(
+            "perscom_destination_off", "1 while a destination is switched off", ["destination"], registry=self.registry
+        )
+        self._dead = Gauge("perscom_dead_letters", "Messages that were given up", registry=self.registry)
+        self._unplanned = Gauge(
+            "perscom_oldest_unhandled_seconds", "Age of the oldest event nobody looked at", registry=self.registry
+        )
+
+    def answered(self, status: int) -> None:
+        """A request on the webhook path was answered."""
+        self._answers.labels(str(status)).inc()
+
+    def posted(self, destination: str, outcome: str) -> None:
+        """An attempt to post a message ended: ``sent``, ``nothing to say``, or the outcome of a DestinationError."""
+        self._messages.labels(destination, outcome).inc()
+
+    def render(self, overview: Overview) -> bytes:
+        """The text Prometheus reads, with the gauges as ``overview`` has them."""
+        self._dead.set(overview.health.dead)
+        self._unplanned.set(overview.health.oldest or 0)
+        for lane in overview.lanes:
+            self._waiting.labels(lane.name).set(lane.waiting)
+            self._off.labels(lane.name).set(lane.paused is not None)
+        return generate_latest(self.registry)

@@ -1,0 +1,85 @@
+"""What the operator sees: the newest events with what became of them, read from the database and rendered anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from perscom_adapters import render
+from perscom_receiver import Event, Health, SQLiteInbox
+from perscom_receiver.queue import Connection, State
+
+__all__ = ["EventRow", "LaneRow", "Overview", "read_overview"]
+
+_WORDS = {State.WAITING: "waiting", State.LEASED: "sending", State.DONE: "sent", State.DEAD: "given up"}
+
+
+class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one event at one destination."""
+
+    destination: str
+    state: str
+    attempts: int
+    error: str | None
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored event. ``title`` is that of its message, None when there is nothing to say or the body is gone."""
+
+    row: int
+    name: str
+    received: datetime
+    title: str | None
+    tasks: tuple[TaskRow, ...]
+
+
+class LaneRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One destination. ``paused`` is why it is switched off, None while it is on."""
+
+    name: str
+    waiting: int
+    paused: str | None
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """Events newest first; lanes by name."""
+
+    health: Health
+    events: tuple[EventRow, ...]
+    lanes: tuple[LaneRow, ...]
+
+
+def read_overview(inbox: SQLiteInbox, n: int = 50) -> Overview:
+    """The newest ``n`` events and all destinations. Blocks for a query or two."""
+    events, lanes = inbox.database.read(lambda connection: (_events(connection, inbox.site, n), _lanes(connection, inbox)))
+    return Overview(health=inbox.health(), events=tuple(events), lanes=tuple(lanes))
+
+
+def _events(connection: Connection, site: str, n: int) -> Iterable[EventRow]:
+    rows = connection.execute(
+        "SELECT id, name, received, body FROM event WHERE site = ? ORDER BY id DESC LIMIT ?", (site, n)
+    ).fetchall()
+    for row, name, received, body in rows:
+        tasks = connection.execute(
+            "SELECT lane.name, task.state, task.attempt, task.error FROM task JOIN lane ON lane.id = task.lane"
+            " WHERE task.event = ? ORDER BY lane.name",
+            (row,),
+        ).fetchall()
+        message = render(Event.parse(body)) if body is not None else None
+        yield EventRow(
+            row=row,
+            name=name,
+            received=datetime.fromtimestamp(received, UTC),
+            title=None if message is None else message.title,
+            tasks=tuple(TaskRow(destination=d, state=_WORDS[State(s)], attempts=a, error=e) for d, s, a, e in tasks),
+        )
+
+
+def _lanes(connection: Connection, inbox: SQLiteInbox) -> Iterable[LaneRow]:
+    waiting = dict(inbox.queue.backlog(connection))
+    rows = connection.execute(
+        "SELECT name, paused FROM lane WHERE site = ? AND queue = ? ORDER BY name", (inbox.site, inbox.queue.name)
+    ).fetchall()
+    return [LaneRow(name=name, waiting=waiting.get(name, 0), paused=paused) for name, paused in rows]

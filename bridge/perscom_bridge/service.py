@@ -1,0 +1,177 @@
+"""The service: two listeners, an inbox and a worker on one event loop, from start to a clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from perscom_adapters import Destination
+from perscom_receiver import ConfigurationError, Event, Receiver, SQLiteInbox, Worker
+
+from .config import Config, DestinationConfig, ListenAddress
+from .metrics import Metrics
+from .public import WEBHOOK_PATH, PublicApp
+from .routing import router_for
+from .status import Changes, Page, status_app
+
+__all__ = ["Service", "destinations_of", "running", "web_url"]
+
+STOP_WITHIN = 5
+"""Seconds that open requests get when the service stops. PERSCOM itself waits 3."""
+
+
+class Service:
+    """A running service. ``public`` and ``status`` are the addresses it really listens on."""
+
+    def __init__(self, config: Config, inbox: SQLiteInbox, public: ListenAddress, status: ListenAddress) -> None:
+        self.config = config
+        self.inbox = inbox
+        self.public = public
+        self.status = status
+        self.first_call = asyncio.Event()
+        """Set once a genuine event was stored."""
+
+    @property
+    def webhook_url(self) -> str:
+        """What belongs into PERSCOM's form: the public address if it is known, else the one we listen on."""
+        return f"{self.config.server.public or web_url(self.public)}{WEBHOOK_PATH}"
+
+
+class _Noticing:
+    """The inbox, with a word to the service when a new event was stored."""
+
+    def __init__(self, inbox: SQLiteInbox, stored: Callable[[], None]) -> None:
+        self._inbox = inbox
+        self._stored = stored
+
+    def add(self, event: Event) -> bool:
+        raise NotImplementedError("The service is asynchronous.")
+
+    async def aadd(self, event: Event) -> bool:
+        new = await self._inbox.aadd(event)
+        if new:
+            self._stored()
+        return new
+
+
+@asynccontextmanager
+async def running(
+    config: Config,
+    destinations: list[tuple[DestinationConfig, Destination]],
+    *,
+    now: Callable[[], float] = time.time,
+    page: Page | None = None,
+) -> AsyncIterator[Service]:
+    """Run the service inside the ``async with`` block; leaving it stops listening, lets handlers end and closes the database.
+
+    ``now`` gives seconds since 1970; ``page`` makes another page than the usual one. Raises ConfigurationError when an address
+    cannot be listened on or the database cannot be opened.
+    """
+    inbox = SQLiteInbox(config.server.database, keep_bodies=config.privacy.keep_bodies, now=now)
+    metrics, changes = Metrics(), Changes(inbox)
+    with _listener(config.server.listen) as public_socket, _listener(config.server.status) as status_socket:
+        service = Service(config, inbox, _address(public_socket), _address(status_socket))
+        await inbox.database.awrite(lambda connection: None)  # a file that cannot be used is told now, not at the first event
+        receiver = Receiver(
+            *config.site.secrets,
+            inbox=_Noticing(inbox, service.first_call.set),
+            now=lambda: datetime.fromtimestamp(now(), UTC),
+        )
+        worker = Worker(inbox, router_for(destinations, metrics.posted))
+        async with (
+            _worked(worker),
+            _served(PublicApp(receiver, metrics.answered), public_socket),
+            _served(status_app(config, inbox, metrics, changes, page), status_socket),
+        ):
+            try:
+                yield service
+            finally:
+                changes.close()
+    inbox.close()
+
+
+def web_url(address: ListenAddress) -> str:
+    """The address as a browser on this machine takes it."""
+    return f"http://{address}"
+
+
+@contextlib.contextmanager
+def _listener(address: ListenAddress) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart must not wait for old connections
+        try:
+            listener.bind(address)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot listen on {address}: {error.strerror}. Is it running already, or another program there?"
+            ) from None
+        yield listener
+    finally:
+        listener.close()
+
+
+def _address(listener: socket.socket) -> ListenAddress:
+    return ListenAddress(*listener.getsockname()[:2])
+
+
+@asynccontextmanager
+async def _worked(worker: Worker) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+@asynccontextmanager
+async def _served(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+    settings = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=STOP_WITHIN,
+    )
+    server = _Server(settings)
+    task = asyncio.create_task(server.serve([listener]))
+    while not server.started and not task.done():
+        await asyncio.sleep(0.005)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Server(uvicorn.Server):
+    """A server among others in one process: signals are the service's own business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def destinations_of(config: Config) -> AsyncIterator[list[tuple[DestinationConfig, Destination]]]:
+    """The destinations of the file, ready to send, over one HTTP session that lives as long as the block."""
+    from perscom_adapters import discord  # loaded only where messages are really sent
+
+    async with discord.new_session() as session:
+        yield [
+            (entry, discord.DiscordDestination(entry.url.value, name=entry.name, session=session, thread_id=entry.thread))
+            for entry in config.destinations
+        ]

@@ -1,0 +1,116 @@
+"""The status listener: the page, readiness and metrics. For the operator alone; loopback by default."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from jinja2 import Environment, PackageLoader
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from perscom_receiver import SQLiteInbox, Unavailable
+
+from .config import Config
+from .metrics import Metrics
+from .overview import Overview, read_overview
+
+__all__ = ["Changes", "Page", "page_environment", "readiness", "status_app"]
+
+Page = Callable[[], Awaitable[str]]
+"""Makes the HTML of the page."""
+
+_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+}
+
+QUIET = 15.0
+"""Seconds after which an open page is told that nothing happened, so that a dead connection is noticed."""
+TOGETHER = 0.3
+"""Seconds between two calls to an open page: a burst of events is one look."""
+
+
+def page_environment() -> Environment:
+    """The templates of the page, with everything escaped."""
+    return Environment(loader=PackageLoader("perscom_bridge"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def status_app(config: Config, inbox: SQLiteInbox, metrics: Metrics, feed: Changes, page: Page | None = None) -> Starlette:
+    """Serves ``/``, ``/changes`` (server-sent events), ``/readyz`` and ``/metrics``. ``page`` makes another HTML for ``/``."""
+    template = page_environment().get_template("status.html")
+
+    async def overview() -> Overview:
+        return await asyncio.to_thread(read_overview, inbox)
+
+    async def own_page() -> str:
+        return template.render(site=config.site.name, overview=await overview())
+
+    async def root(request: Request) -> Response:
+        return HTMLResponse(await (page or own_page)(), headers=_HEADERS)
+
+    async def changes(request: Request) -> Response:
+        return StreamingResponse(feed.stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+    async def readyz(request: Request) -> Response:
+        problems = await readiness(inbox)
+        return JSONResponse({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
+
+    async def measure(request: Request) -> Response:
+        return Response(metrics.render(await overview()), media_type="text/plain; version=0.0.4")
+
+    return Starlette(
+        routes=[Route("/", root), Route("/changes", changes), Route("/readyz", readyz), Route("/metrics", measure)]
+    )
+
+
+async def readiness(inbox: SQLiteInbox) -> list[str]:
+    """What is missing, in words; empty when the service can do its work."""
+    try:
+        await inbox.database.awrite(lambda connection: None, timeout=2)
+    except Unavailable as error:
+        return [f"The database cannot be written: {error}"]
+    health = await asyncio.to_thread(inbox.health)
+    if not health.worked:
+        return [f"Events wait since {health.oldest:.0f} s and no worker handles them."]
+    return []
+
+
+class Changes:
+    """Tells open pages that something changed, until the service stops."""
+
+    def __init__(self, inbox: SQLiteInbox) -> None:
+        self._inbox = inbox
+        self._open: set[asyncio.Event] = set()
+        self._closed = False
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Server-sent events: one whenever an event was stored, a comment when it has been quiet for a while."""
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+        def call() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        unlisten = self._inbox.database.listen(call)
+        self._open.add(changed)
+        try:
+            while not self._closed:
+                try:
+                    async with asyncio.timeout(QUIET):
+                        await changed.wait()
+                    changed.clear()
+                    yield b"data: changed\n\n"
+                except TimeoutError:
+                    yield b": quiet\n\n"
+                await asyncio.sleep(TOGETHER)
+        finally:
+            self._open.discard(changed)
+            unlisten()
+
+    def close(self) -> None:
+        """End all streams: an open page must not hold up a stop."""
+        self._closed = True
+        for changed in self._open:
+            changed.set()

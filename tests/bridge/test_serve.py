@@ -1,0 +1,301 @@
+"""The service as a process: started, fed, killed, restarted and stopped like an operator would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from perscom_adapters.testing import ChatStandIn, Hang, Say
+from perscom_receiver.testing import signed_request
+
+SECRET = "a secret of twenty-odd letters"
+BRIDGE = [sys.executable, "-c", "from perscom_bridge.cli import main; main()"]
+
+
+class Bridge:
+    """A running `perscom-bridge serve`, and all that it printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [*BRIDGE, "serve", "--config", str(folder / "bridge.toml")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PERSCOM_WEBHOOK_SECRET": SECRET, "COLUMNS": "200"},
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        wait_for(lambda: self.said("Now press Test there") or self.process.poll() is not None)
+        assert self.process.poll() is None, self.output
+        self.public = int(re.search(r"URL http://127\.0\.0\.1:(\d+)/webhooks/perscom", self.output)[1])
+        self.status = int(re.search(r"Status page +http://127\.0\.0\.1:(\d+)/", self.output)[1])
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    def said(self, text: str) -> bool:
+        return text in self.output
+
+    def post(self, headers: dict[str, str], body: bytes, path: str = "/webhooks/perscom", method: str = "POST") -> int:
+        return request(self.public, method, path, body, headers)[0]
+
+    def event(self, name: str = "rankrecord.created", **overrides: object) -> int:
+        return self.post(*signed_request(name, SECRET, **overrides))
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+    def close(self) -> None:
+        self._reader.join(5)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@contextmanager
+def bridge(folder: Path) -> Iterator[Bridge]:
+    running = Bridge(folder)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.kill()
+            running.process.wait()
+        running.close()
+
+
+@pytest.fixture
+def chat() -> Iterator[ChatStandIn]:
+    with ChatStandIn(rate=None) as standin:
+        yield standin
+
+
+@pytest.fixture
+def folder(tmp_path: Path, chat: ChatStandIn) -> Path:
+    write_config(tmp_path, chat.discord_webhook(name="announcements"))
+    return tmp_path
+
+
+def write_config(folder: Path, url: str, events: str = "") -> None:
+    (folder / "bridge.toml").write_text(
+        f"""
+[site]
+name = "1st Ranger Group"
+secret = "${{PERSCOM_WEBHOOK_SECRET}}"
+[server]
+listen = "127.0.0.1:0"
+status = "127.0.0.1:0"
+database = "bridge.db"
+[destinations.announcements]
+type = "discord"
+url = "{url}"
+{events}
+"""
+    )
+
+
+def request(port: int, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, str]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def titles(chat: ChatStandIn) -> list[str]:
+    return [json.dumps(message.payload) for message in chat.messages]
+
+
+def test_a_genuine_event_is_answered_at_once_and_posted_once(folder: Path, chat: ChatStandIn) -> None:
+    with bridge(folder) as running:
+        headers, body = signed_request("rankrecord.created", SECRET)
+        began = time.monotonic()
+        assert running.post(headers, body) == 202
+        assert time.monotonic() - began < 1
+        assert running.post(headers, body, "/webhooks/perscom/") == 200
+        assert running.post(headers, body, "//webhooks//perscom//") == 200
+        wait_for(lambda: chat.messages)
+        wait_for(lambda: running.said("The first genuine call has arrived"))
+        assert running.stop() == 0
+    assert len(chat.messages) == 1
+    assert "promoted to Sergeant First Class" in titles(chat)[0]
+    assert not chat.mistakes
+
+
+def test_a_refused_request_tells_its_cause_in_the_log_and_not_in_the_answer(folder: Path) -> None:
+    with bridge(folder) as running:
+        headers, body = signed_request("user.updated", "quite another secret of PERSCOM")
+        status, answer = request(running.public, "POST", "/webhooks/perscom", body, headers)
+        assert status == 401
+        assert json.loads(answer)["detail"] == "The request could not be verified."
+        wait_for(lambda: running.said("Probably another secret"))
+        headers, body = signed_request("user.updated", SECRET)
+        time.sleep(0.3)  # causes are looked into four times a second at most
+        assert running.post(headers, json.dumps(json.loads(body)).encode()) == 401
+        wait_for(lambda: running.said("Certain: something parsed the body and wrote it again"))
+        assert running.post(headers, b"", "/webhooks/perscom?event=user.updated", "GET") == 405
+        wait_for(lambda: running.said("Set the method of the webhook to POST"))
+        assert headers["Signature"] not in running.output
+        assert SECRET not in running.output
+
+
+def test_the_public_listener_serves_nothing_but_the_webhook_and_its_health(folder: Path) -> None:
+    with bridge(folder) as running:
+        assert request(running.public, "GET", "/healthz") == (200, "ok\n")
+        for path in ("/", "/metrics", "/readyz", "/changes", "/webhooks/perscom/other", "/webhooks"):
+            assert request(running.public, "GET", path)[0] == 404
+        assert request(running.status, "GET", "/readyz") == (200, '{"ready":true,"problems":[]}')
+        assert running.event() == 202
+        wait_for(lambda: 'outcome="sent"} 1.0' in request(running.status, "GET", "/metrics")[1])
+        assert 'perscom_answers_total{status="202"} 1.0' in request(running.status, "GET", "/metrics")[1]
+        page = request(running.status, "GET", "/")[1]
+        assert "promoted to Sergeant First Class" in page
+        assert "announcements: sent" in page
+
+
+def test_events_wait_while_the_platform_is_away_and_arrive_in_order_after_a_restart(folder: Path, chat: ChatStandIn) -> None:
+    chat.script(Say(status=502, body=b"<html>bad gateway</html>"))
+    with bridge(folder) as running:
+        for name in ("rankrecord.created", "awardrecord.created", "event.created"):
+            assert running.event(name) == 202
+        wait_for(lambda: running.said("will retry announcements"))
+        assert running.stop() == 0
+    with bridge(folder) as running:
+        wait_for(lambda: len(chat.messages) == 3)
+        began = time.monotonic()
+        assert running.stop() == 0
+        assert time.monotonic() - began < 2
+    for title, word in zip(titles(chat), ("promoted", "received", "Operation Iron Gate"), strict=True):
+        assert word in title
+
+
+def test_nothing_accepted_is_lost_and_nothing_posted_twice_when_it_is_killed_before_posting(
+    folder: Path, chat: ChatStandIn
+) -> None:
+    chat.script(Hang())
+    with bridge(folder) as running:
+        for _ in range(5):
+            assert running.event() == 202
+        wait_for(lambda: running.said("stored"))
+        running.process.kill()
+        running.process.wait()
+    with bridge(folder) as running:
+        wait_for(lambda: len(chat.messages) == 5, 60)
+        assert running.stop() == 0
+    assert len(chat.messages) == 5
+
+
+def test_a_deleted_webhook_switches_the_destination_off_and_a_new_address_switches_it_on(
+    folder: Path, chat: ChatStandIn
+) -> None:
+    url = re.search(r'url = "(http.*)"', (folder / "bridge.toml").read_text())[1]
+    chat.discord.delete_webhook(url)
+    with bridge(folder) as running:
+        assert running.event() == 202
+        wait_for(lambda: running.said("switched off announcements"))
+        assert running.event("awardrecord.created") == 202
+        page = request(running.status, "GET", "/")[1]
+        assert "announcements is off." in page
+        assert url.rpartition("/")[2] not in running.output
+        assert url.rpartition("/")[2] not in page
+        assert running.stop() == 0
+    calls = len(chat.arrivals)
+    with bridge(folder) as running:  # the same address: it is not called again
+        time.sleep(1)
+        assert running.stop() == 0
+    assert len(chat.arrivals) == calls
+    write_config(folder, chat.discord_webhook(name="new"))
+    with bridge(folder) as running:
+        wait_for(lambda: len(chat.messages) == 2)
+        assert running.stop() == 0
+
+
+def test_words_decide_what_is_posted_and_a_test_reaches_every_destination(folder: Path, chat: ChatStandIn) -> None:
+    write_config(folder, chat.discord_webhook(name="staff"), 'events = ["demotion", "left"]')
+    with bridge(folder) as running:
+        for name in ("rankrecord.created", "rankrecord.updated", "user.deleted", "submission.created", "webhook.test"):
+            assert running.event(name, **({"type": 1} if name == "rankrecord.updated" else {})) == 202
+        wait_for(lambda: len(chat.messages) == 3)
+        assert running.stop() == 0
+    assert len(chat.messages) == 3
+
+
+def test_an_address_in_use_is_told_in_one_line(folder: Path) -> None:
+    with bridge(folder) as running:
+        text = (folder / "bridge.toml").read_text().replace('listen = "127.0.0.1:0"', f'listen = "127.0.0.1:{running.public}"')
+        (folder / "other.toml").write_text(text)
+        done = subprocess.run(
+            [*BRIDGE, "serve", "--config", str(folder / "other.toml")],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env={**os.environ, "PERSCOM_WEBHOOK_SECRET": SECRET},
+        )
+    assert done.returncode == 1
+    assert f"Cannot listen on 127.0.0.1:{running.public}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_test_command_posts_a_marked_sample_to_each_destination(folder: Path, chat: ChatStandIn) -> None:
+    done = run("test", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "announcements: posted" in done.stdout
+    (message,) = titles(chat)
+    assert "Sample: " in message
+    assert "This is a sample from" in message
+    chat.script(Say(status=403, body=b'{"code": 50013, "message": "Missing Permissions"}'))
+    done = run("test", folder)
+    assert done.returncode == 1
+    assert "announcements: not posted." in done.stdout
+
+
+def test_what_was_given_up_is_listed_and_tried_again_on_request(folder: Path, chat: ChatStandIn) -> None:
+    chat.script(Say(status=400, body=b'{"code": 50035, "message": "Invalid Form Body", "errors": {}}'))
+    with bridge(folder) as running:
+        assert running.event() == 202
+        wait_for(lambda: running.said("given up"))
+        listed = run("inbox", folder, "dead")
+        number = re.search(r"^ *(\d+)  announcements  rankrecord.created  1 try: ", listed.stdout)[1]
+        assert "nothing" not in run("inbox", folder, "retry", number).stdout
+        wait_for(lambda: len(chat.messages) == 1)
+        wait_for(lambda: "(announcements: sent)" in run("inbox", folder, "list").stdout)
+        assert run("inbox", folder, "retry", number).returncode == 1
+        assert running.stop() == 0
+
+
+def run(command: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    words = (
+        [command, more[0], "--config", str(folder / "bridge.toml"), *more[1:]]
+        if more
+        else [command, "--config", str(folder / "bridge.toml")]
+    )
+    environment = {**os.environ, "PERSCOM_WEBHOOK_SECRET": SECRET}
+    return subprocess.run([*BRIDGE, *words], capture_output=True, text=True, timeout=30, env=environment)
