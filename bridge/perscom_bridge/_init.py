@@ -39,7 +39,6 @@ def bridge_toml(answers: Answers) -> str:
         _HEAD
         + _line("url", answers.perscom, "https://1st-rangers.example.org", "your PERSCOM address, for links")
         + _SECRETS
-        + _line("operator", "staff" if staff else None, "announcements", "this destination hears about trouble")
         + _SERVER
         + _line("public", answers.public, "https://bridge.example.org", "how the internet reaches `listen`; for PERSCOM's form")
         + _DATABASE

@@ -14,6 +14,7 @@ __all__ = [
     "LATER_LANGUAGES",
     "LATER_PRIVACY",
     "LATER_SERVER",
+    "LATER_SITE",
     "LATER_TABLES",
     "LATER_TYPES",
     "PRIVACY",
@@ -27,7 +28,8 @@ __all__ = [
 TABLES: Final = ("site", "server", "destinations", "privacy")
 LATER_TABLES: Final = ("wording", "mentions", "images")
 
-SITE: Final = ("name", "url", "secret", "previous_secret", "language", "timezone", "operator")
+SITE: Final = ("name", "url", "secret", "previous_secret", "language", "timezone")
+LATER_SITE: Final = ("operator",)
 SERVER: Final = ("listen", "status", "public", "database")
 LATER_SERVER: Final = ("ingest",)
 DESTINATION: Final = ("type", "url", "events", "thread", "language", "unclear")

@@ -143,10 +143,9 @@ def _environment(folder: Path, environ: Mapping[str, str]) -> Environment:
 def _config(document: Document, values: dict[str, object], path: Path) -> Config | None:
     root = Table(document, (), values)
     root.check_keys(TABLES, later=LATER_TABLES)
-    destination_tables = root.table("destinations", "[destinations.NAME]")
-    site = read_site(root.table("site", "[site]"), destination_tables.values.keys())
+    site = read_site(root.table("site", "[site]"))
     server = read_server(root.table("server", "[server]"), path.parent)
-    destinations = read_destinations(destination_tables)
+    destinations = read_destinations(root.table("destinations", "[destinations.NAME]"))
     privacy = read_privacy(root.table("privacy", "[privacy]"))
     if site is None:
         return None

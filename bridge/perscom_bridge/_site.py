@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from zoneinfo import available_timezones
 
 from perscom_adapters import safe_url
 from perscom_receiver import Secret
 
-from ._keys import LANGUAGES, LATER_LANGUAGES, LATER_PRIVACY, PRIVACY, SITE
+from ._keys import LANGUAGES, LATER_LANGUAGES, LATER_PRIVACY, LATER_SITE, PRIVACY, SITE
 from ._problems import did_you_mean
 from ._table import Table
 from .config import Privacy, Site
@@ -20,16 +19,15 @@ _DAYS = re.compile(r"([1-9][0-9]{0,2}) days?")
 _MOST_DAYS = 400  # the inbox recognises repeats that long, and keeps no body longer
 
 
-def read_site(table: Table, destinations: Collection[str]) -> Site | None:
-    """The community; None when it has no usable secret. ``destinations`` are the names that ``operator`` may be one of."""
-    table.check_keys(SITE)
+def read_site(table: Table) -> Site | None:
+    """The community; None when it has no usable secret."""
+    table.check_keys(SITE, later=LATER_SITE)
     name = table.text("name")
     url = web_address(table, "url")
     secret = _secret(table, "secret")
     previous = _secret(table, "previous_secret")
     check_language(table)
     timezone = _timezone(table)
-    operator = _operator(table, destinations)
     if "secret" not in table:
         table.wrong("secret", 'secret is missing. Add the line: secret = "${PERSCOM_WEBHOOK_SECRET}", and its value to .env.')
     if secret is None:
@@ -39,7 +37,6 @@ def read_site(table: Table, destinations: Collection[str]) -> Site | None:
         url=url,
         secrets=(secret,) if previous is None else (secret, previous),
         timezone=timezone or "UTC",
-        operator=operator,
     )
 
 
@@ -99,18 +96,6 @@ def _secret(table: Table, key: str) -> Secret | None:
     if weakness := secret.weakness():
         table.note(key, f"is weak: {weakness}.")
     return secret
-
-
-def _operator(table: Table, destinations: Collection[str]) -> str | None:
-    value = table.text("operator")
-    if value is None or value in destinations:
-        return value
-    near = did_you_mean(value, destinations)
-    table.wrong(
-        "operator",
-        f'"{table.shown("operator")}" is the name of no destination.{near}      Known: {", ".join(destinations) or "none"}',
-    )
-    return None
 
 
 def _timezone(table: Table) -> str | None:

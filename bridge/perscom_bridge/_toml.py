@@ -116,7 +116,8 @@ class _Scanner:
             self._array(path)
         elif opening == "{":
             self._inline_table(path)
-        else:  # a date or a float is several tokens
+        else:
+            self._next()  # a date or a float goes on with further tokens
             while self._peek().kind in ("text", "bare") or self._peek().text == ".":
                 self._next()
 

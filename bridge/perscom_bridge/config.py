@@ -49,8 +49,6 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """The live secret first, then the previous one while it is being changed. Named after their keys."""
     timezone: str = "UTC"
     """An IANA name, for dates where a chat cannot use each reader's own."""
-    operator: str | None = None
-    """The name of the destination that hears about trouble."""
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):

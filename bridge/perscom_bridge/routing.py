@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 
+import msgspec
+
 from perscom_adapters import Destination, Receipt, matches, render, word_of
 from perscom_receiver import DestinationError, Event, Handler, Router
 
-from .config import DestinationConfig
+from .config import DestinationConfig, Site
 
 __all__ = ["destination_handler", "router_for", "wants"]
 
@@ -20,7 +22,7 @@ def wants(destination: DestinationConfig, event: Event) -> bool:
     return word_of(event) == "test" or any(matches(pattern, event) for pattern in destination.events)
 
 
-def destination_handler(config: DestinationConfig, destination: Destination, posted: Posted) -> Handler:
+def destination_handler(config: DestinationConfig, destination: Destination, site: Site, posted: Posted) -> Handler:
     """The handler that posts to ``destination``. ``posted`` is told the name and how each attempt ended."""
 
     async def post(event: Event) -> Receipt | None:
@@ -28,6 +30,8 @@ def destination_handler(config: DestinationConfig, destination: Destination, pos
         if message is None:
             posted(config.name, "nothing to say")
             return None
+        if message.url is None:  # what has no page of its own leads to PERSCOM itself
+            message = msgspec.structs.replace(message, url=site.url)
         try:
             receipt = await destination.send(message)
         except DestinationError as error:
@@ -48,9 +52,9 @@ def destination_handler(config: DestinationConfig, destination: Destination, pos
     )
 
 
-def router_for(pairs: list[tuple[DestinationConfig, Destination]], posted: Posted) -> Router:
+def router_for(pairs: list[tuple[DestinationConfig, Destination]], site: Site, posted: Posted) -> Router:
     """A router with a handler for each destination, in the order of the file."""
     router = Router()
     for config, destination in pairs:
-        router.add(destination_handler(config, destination, posted))
+        router.add(destination_handler(config, destination, site, posted))
     return router

@@ -85,7 +85,7 @@ async def running(
             inbox=_Noticing(inbox, service.first_call.set),
             now=lambda: datetime.fromtimestamp(now(), UTC),
         )
-        worker = Worker(inbox, router_for(destinations, metrics.posted))
+        worker = Worker(inbox, router_for(destinations, config.site, metrics.posted))
         async with (
             _worked(worker),
             _served(PublicApp(receiver, metrics.answered), public_socket),

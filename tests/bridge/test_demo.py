@@ -10,6 +10,7 @@ import sys
 from urllib.request import urlopen
 
 from click import unstyle
+
 from perscom_adapters.testing import Say
 from perscom_bridge.demo import demo, judge
 from perscom_bridge.demo.screen import box, line, summary

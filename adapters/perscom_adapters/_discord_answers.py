@@ -1,0 +1,91 @@
+"""Discord's answers, sorted into what follows from them.
+
+The numbers are Discord's "JSON error codes". Where the outcome is ``permanent`` no other message would be taken either,
+so the rest waits until somebody has mended it; where it is ``rejected`` the fault lies in this one message. A body is never
+quoted: of a refused form only the platform's own key names and its upper-case code words are repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final, Literal
+
+from perscom_receiver import DestinationError
+
+from ._answers import by_status
+from ._http import Answer
+
+__all__ = ["failure", "message_ids"]
+
+_COPY: Final = "in Discord (channel settings, Integrations, Webhooks), put its URL into the configuration and restart."
+_CODES: Final[Mapping[int, tuple[Literal["permanent", "rejected"], str]]] = {
+    10015: ("permanent", f"Discord says the webhook no longer exists. Make a new one {_COPY}"),
+    50027: ("permanent", f"Discord says the webhook's token is wrong. Copy the webhook again {_COPY}"),
+    220001: ("permanent", "This webhook belongs to a forum channel, which takes messages only in a thread. Set thread_id."),
+    220003: ("permanent", "Discord opens threads by webhook in forum channels only. Set thread_id to a thread that exists."),
+    10008: ("rejected", "Discord says the message to be edited no longer exists."),
+    40005: ("rejected", "Discord says this message is too large."),
+    50006: ("rejected", "Discord calls this message empty."),
+    200000: ("rejected", "A rule of the Discord server (AutoMod) blocks this message."),
+}
+# About the thread a message goes to. If it is the destination's own, every other message would fail alike.
+_THREAD_CODES: Final[Mapping[int, str]] = {
+    10003: "Discord says the channel or thread no longer exists.",
+    50083: "The Discord thread is archived. Open it again, or set another thread_id.",
+    160005: "The Discord thread is locked. Unlock it, or set another thread_id.",
+}
+
+# Steps of a path that may be repeated: the platform's keys and list positions. Anything else may be a word of the message.
+_STEP: Final = re.compile(
+    "allowed_mentions|author|color|content|description|embeds|fields|flags|footer|image|inline|name|parse|roles|text"
+    "|thumbnail|timestamp|title|url|username|users|value|[0-9]{1,2}"
+)
+_CODE_WORD: Final = re.compile(r"[A-Z]+(?:_[A-Z]+){1,8}")
+_DEEPEST: Final = 8
+_LONGEST_LIST: Final = 200  # characters
+_SNOWFLAKE: Final = re.compile(r"[0-9]{1,20}")
+
+
+def message_ids(answer: Answer) -> tuple[str | None, str | None]:
+    """The ids of the message and of its channel in a success; None for what it does not tell. The message is posted anyway."""
+    body = answer.json()
+    if not isinstance(body, dict):
+        return None, None
+    return _snowflake(body.get("id")), _snowflake(body.get("channel_id"))
+
+
+def failure(answer: Answer, *, own_thread: bool) -> DestinationError:
+    """The error for an answer that is not a success. ``own_thread``: the thread, if any, is the destination's own."""
+    decoded = answer.json()
+    body: dict[str, object] = decoded if isinstance(decoded, dict) else {}
+    code, status = body.get("code"), answer.status
+    if status == 429 or not 400 <= status < 500 or not isinstance(code, int):
+        return by_status(answer, "Discord", wait=body.get("retry_after"))
+    if code in _THREAD_CODES:
+        return DestinationError(_THREAD_CODES[code], outcome="permanent" if own_thread else "rejected", status=status)
+    if code in _CODES:
+        outcome, sentence = _CODES[code]
+        return DestinationError(sentence, outcome=outcome, status=status)
+    error = by_status(answer, "Discord")
+    mistakes = "; ".join(islice(_mistakes(body.get("errors"), ()), 5))[:_LONGEST_LIST]
+    said = f"{error} Code {code}{': ' if mistakes else ''}{mistakes}"
+    return DestinationError(said, outcome=error.outcome, retry_after=error.retry_after, status=status)
+
+
+def _mistakes(errors: object, path: tuple[str, ...]) -> Iterator[str]:
+    """``embeds.0.fields.3.name BASE_TYPE_REQUIRED`` and the like, from Discord's tree of errors."""
+    if not isinstance(errors, dict) or len(path) > _DEEPEST:
+        return
+    found = errors.get("_errors")
+    for mistake in found if isinstance(found, list) else ():
+        word = mistake.get("code") if isinstance(mistake, dict) else None
+        shown = word if isinstance(word, str) and _CODE_WORD.fullmatch(word) else "?"
+        yield f"{'.'.join(path) or 'message'} {shown}"
+    for key, inner in errors.items():
+        yield from _mistakes(inner, (*path, key if _STEP.fullmatch(key) else "?"))
+
+
+def _snowflake(value: object) -> str | None:
+    return value if isinstance(value, str) and _SNOWFLAKE.fullmatch(value) else None

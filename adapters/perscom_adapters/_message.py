@@ -1,0 +1,172 @@
+"""The message tree: what is said, with no platform's markup in it.
+
+A :class:`Message` is a tree of small frozen records. Text in it is text: nothing a person typed into PERSCOM can become
+markup, a link or a mention, since each platform's module escapes every :class:`Text` in its own way at the last moment.
+Links exist only as :class:`Link`, whose address is checked when it is made.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+__all__ = [
+    "Block",
+    "Bold",
+    "BulletList",
+    "Field",
+    "Inline",
+    "Italic",
+    "Link",
+    "Message",
+    "Paragraph",
+    "Quote",
+    "Text",
+    "Time",
+    "plain",
+    "safe_url",
+]
+
+
+class Text(msgspec.Struct, frozen=True, tag=True):
+    """Literal text. Control characters other than the line feed are dropped when a platform shows it."""
+
+    text: str
+
+
+class Bold(msgspec.Struct, frozen=True, tag=True):
+    """Strong text around other inlines."""
+
+    parts: tuple[Inline, ...]
+
+
+class Italic(msgspec.Struct, frozen=True, tag=True):
+    """Emphasised text around other inlines."""
+
+    parts: tuple[Inline, ...]
+
+
+class Link(msgspec.Struct, frozen=True, tag=True):
+    """A link. ``url`` must have passed :func:`safe_url`; the label is text, never another address in disguise."""
+
+    label: str
+    url: str
+
+    def __post_init__(self) -> None:
+        if safe_url(self.url) != self.url:
+            raise ValueError("a Link needs an address that safe_url() returned")
+
+
+class Time(msgspec.Struct, frozen=True, tag=True):
+    """A moment, shown in each reader's own time zone where the platform can.
+
+    ``at`` is aware. ``style`` says how much of it matters: the day, or the day and the time.
+    """
+
+    at: datetime
+    style: Literal["date", "datetime"] = "datetime"
+
+    def __post_init__(self) -> None:
+        if self.at.utcoffset() is None:
+            raise ValueError("Time needs an aware datetime")
+
+
+Inline = Text | Bold | Italic | Link | Time
+
+
+class Paragraph(msgspec.Struct, frozen=True, tag=True):
+    """One paragraph; a ``"\\n"`` in a Text is a line break."""
+
+    parts: tuple[Inline, ...]
+
+
+class BulletList(msgspec.Struct, frozen=True, tag=True):
+    """A list with a dot, or with numbers, in front of each item."""
+
+    items: tuple[tuple[Inline, ...], ...]
+    numbered: bool = False
+
+
+class Quote(msgspec.Struct, frozen=True, tag=True):
+    """What a person wrote (a citation, a note), set apart from what the bridge says."""
+
+    blocks: tuple[Paragraph | BulletList, ...]
+
+
+Block = Paragraph | BulletList | Quote
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """A name and a value beside the text; ``short`` ones may stand side by side."""
+
+    name: str
+    value: tuple[Inline, ...]
+    short: bool = True
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One message, ready for any platform. Made by :func:`perscom_adapters.render`.
+
+    ``word`` is the word people route by (``"promotion"``, ``"award"``; see :func:`perscom_adapters.word_of`).
+    ``title`` is one line of plain text and never blank: alone it must tell what happened.
+    ``blocks`` and ``fields`` may be empty. ``color`` is 0xRRGGBB or None. ``url`` and ``image`` are http(s) addresses
+    that passed :func:`safe_url`, or None. ``at`` is when it happened (aware), ``footer`` one line of plain text.
+    """
+
+    word: str
+    title: str
+    blocks: tuple[Block, ...] = ()
+    fields: tuple[Field, ...] = ()
+    color: int | None = None
+    url: str | None = None
+    image: str | None = None
+    at: datetime | None = None
+    footer: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.title.strip():
+            raise ValueError("a Message needs a title")
+
+
+def safe_url(url: object) -> str | None:
+    """The address if it may be linked to (http or https, a host, no credentials, no white space or controls), else None."""
+    if not isinstance(url, str) or not 0 < len(url) <= 2048 or not url.isascii() or not url.isprintable():
+        return None
+    if any(c in url for c in ' "<>\\^`{|}'):
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in ("http", "https") or not host or "@" in parts.netloc:
+        return None
+    return url
+
+
+def plain(part: Message | Block | Inline | tuple[Inline, ...], *, tz_suffix: str = " UTC") -> str:
+    """The same as plain text, for logs of a person, terminals, notifications and tests."""
+    match part:
+        case Text(text):
+            return text
+        case Bold(parts) | Italic(parts) | Paragraph(parts):
+            return plain(parts, tz_suffix=tz_suffix)
+        case Link(label, _):
+            return label
+        case Time(at, style):
+            utc = at - (at.utcoffset() or timedelta())
+            return f"{utc:%Y-%m-%d}" if style == "date" else f"{utc:%Y-%m-%d %H:%M}{tz_suffix}"
+        case BulletList(items, numbered):
+            marks = (f"{n}." if numbered else "-" for n in range(1, len(items) + 1))
+            return "\n".join(f"{mark} {plain(item)}" for mark, item in zip(marks, items, strict=True))
+        case Quote(blocks):
+            return "\n".join(plain(block) for block in blocks)
+        case tuple():
+            return "".join(plain(p, tz_suffix=tz_suffix) for p in part)
+        case Message():
+            lines = [part.title, *(plain(block) for block in part.blocks)]
+            lines += [f"{field.name}: {plain(field.value)}" for field in part.fields]
+            return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""Event -> Message: what there is to say, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from perscom_adapters._directory import NO_NAMES, Directory
+from perscom_adapters._message import Message
+from perscom_adapters._words import word_of
+from perscom_receiver import Event
+
+from . import automation, calendar, people, records, talk
+from .row import Row
+
+__all__ = ["render"]
+
+_RENDERERS: dict[str, Callable[[Row], Message | None]] = {
+    "user": people.user,
+    "rankrecord": records.rank,
+    "awardrecord": records.award,
+    "qualificationrecord": records.qualification,
+    "assignmentrecord": records.assignment,
+    "combatrecord": records.note,
+    "servicerecord": records.note,
+    "calendar": calendar.calendar,
+    "event": calendar.event,
+    "message": talk.announcement,
+    "submission": talk.submission,
+    "webhook": talk.test,
+}
+
+
+def render(event: Event, directory: Directory | None = None) -> Message | None:
+    """The message for an event, or None when there is nothing worth saying.
+
+    Nothing is said about a name PERSCOM does not have today, a profile change that concerns nobody else (notes, photo,
+    password, custom fields), the reminders of an event, and a message that has recipients, goes through no public channel or
+    is not due yet.
+
+    ``directory`` knows names for the ids in a payload. Without one the payload alone is read, and what it does not say is
+    left out of the sentence. Of an automation's own payload the text under ``title`` and under ``content``, ``text`` or
+    ``message`` is shown; without such a text, what is certain from the event's name. Never raises, whatever is in the event.
+    """
+    word = word_of(event)
+    if word is None:
+        return None
+    if word == "test" or not automation.is_template(event):
+        return _RENDERERS[event.resource](Row.of(event, word, directory or NO_NAMES, data=event.data))
+    if word == "message":
+        return None  # nobody can tell whom it was for
+    row = Row.of(event, word, NO_NAMES, data=None)
+    return automation.written(event, row) or _RENDERERS[event.resource](row)

@@ -1,0 +1,119 @@
+"""One event as the renderers see it: allowed columns only, and names instead of ids wherever somebody knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from perscom_adapters._directory import Directory
+from perscom_adapters._read import NAME_LENGTH, flag, line, mapping, moment, whole
+from perscom_receiver import Event
+
+from .allowed import COLUMNS, NOTICED, only
+
+__all__ = ["Row"]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """The readable part of an event. Every answer is None when PERSCOM did not send it, or sent something else."""
+
+    resource: str
+    action: str
+    word: str
+    created: datetime
+    data: Mapping[str, object]
+    """The allowed columns of ``data``."""
+    changed: Mapping[str, object]
+    """What an update changed, with the new raw values; noticed columns only."""
+    unnoticed: bool
+    """An update changed something, but nothing that makes a difference to a reader."""
+    directory: Directory
+
+    @classmethod
+    def of(cls, event: Event, word: str, directory: Directory, *, data: object) -> Row:
+        """``data`` is the event's own, or nothing where that cannot be trusted to be a row."""
+        noticed = NOTICED.get(event.resource, frozenset())
+        # With a delete, changes of an earlier save may linger.
+        changes = event.changes if event.action == "updated" else {}
+        changed = {column: new for column, new in changes.items() if column in noticed}
+        return cls(
+            resource=event.resource,
+            action=event.action,
+            word=word,
+            created=event.created,
+            data=only(COLUMNS[event.resource], data),
+            changed=changed,
+            unnoticed=bool(changes) and not changed,
+            directory=directory,
+        )
+
+    def text(self, column: str, limit: int = NAME_LENGTH) -> str | None:
+        """A short text as one line of at most ``limit`` UTF-16 units."""
+        return line(self.data.get(column), limit)
+
+    def moment(self, column: str) -> datetime | None:
+        """A point in time, aware, in UTC."""
+        return moment(self.data.get(column))
+
+    def flag(self, column: str) -> bool | None:
+        """A yes or no."""
+        return flag(self.data.get(column))
+
+    def name(self, kind: str) -> str | None:
+        """The name of the rank, unit, award and so on that this row belongs to."""
+        relation = mapping(self.data.get(kind))
+        key = whole(self.data.get(f"{kind}_id"))
+        name = line(relation.get("name")) if self._belongs(relation, key) else None
+        return name or self._look_up(kind, key)
+
+    def member(self) -> str | None:
+        """The display name of the member whom the row is about."""
+        if self.resource == "user":
+            return self.text("display_name") or self._look_up("user", whole(self.data.get("id")))
+        return self._person("user")
+
+    def author(self) -> str | None:
+        """The display name of whoever wrote the record."""
+        return self._person("author")
+
+    def unit_of_member(self) -> str | None:
+        """The unit of the member whom a record is about."""
+        user = mapping(self.data.get("user"))
+        if not self._belongs(user, whole(self.data.get("user_id"))):
+            return None
+        unit, key = mapping(user.get("unit")), whole(user.get("unit_id"))
+        return (line(unit.get("name")) if _same(unit, key) else None) or self._look_up("unit", key)
+
+    def old_rank(self) -> str | None:
+        """The member's rank before this action."""
+        key = whole(self.data.get("user_id"))
+        return None if key is None else line(self.directory.old_rank(key))
+
+    def _person(self, kind: str) -> str | None:
+        person = mapping(self.data.get(kind))
+        key = whole(self.data.get(f"{kind}_id"))
+        name = line(person.get("display_name")) if self._belongs(person, key) else None
+        # A record without a member has a placeholder in its place.
+        if name and whole(person.get("id")) is None and "Guest" in name:
+            name = None
+        return name or self._look_up("user", key)
+
+    def _belongs(self, relation: Mapping[str, object], key: int | None) -> bool:
+        """Whether a loaded relation is the one that the key names.
+
+        Right after an insert PERSCOM loads it for this row. Later it may be left over from before the change. Among the
+        answers of a form anything may have the name of a relation, so there both ids must be present and equal.
+        """
+        if self.resource == "submission":
+            return key is not None and whole(relation.get("id")) == key
+        return self.action == "created" or _same(relation, key)
+
+    def _look_up(self, kind: str, key: int | None) -> str | None:
+        return None if key is None else line(self.directory.name(kind, key))
+
+
+def _same(relation: Mapping[str, object], key: int | None) -> bool:
+    own_key = whole(relation.get("id"))
+    return own_key is None or key is None or own_key == key

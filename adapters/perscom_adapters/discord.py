@@ -1,0 +1,104 @@
+"""Discord: ``payload`` turns a message into the body of a webhook call, ``DiscordDestination`` posts it.
+
+    async with new_session() as session:
+        announcements = DiscordDestination(url, name="announcements", session=session)
+        receipt = await announcements.send(message)
+
+The models are those of the library discord-webhook (the extra ``discord``); its way of sending is not used. It knows no
+timeout, fails on 204, 502 and plain 429 answers after the message was posted (lovvskillz/python-discord-webhook#130,
+#172), repeats without bound (#134, #111, #47), and posts its own settings, a proxy's password among them, to Discord.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+
+from perscom_receiver import ConfigurationError, DestinationError
+
+from ._destination import Receipt
+from ._discord_answers import failure, message_ids
+from ._discord_payload import payload
+from ._discord_settings import checked_address, checked_thread, checked_username, is_snowflake
+from ._http import SecretURL, new_session, request
+from ._message import Message
+
+__all__ = ["DiscordDestination", "new_session", "payload"]
+
+
+class DiscordDestination:
+    """One Discord webhook. Holds no state but its settings: many tasks of one event loop may use it at once.
+
+    ``url`` is the webhook's address as Discord shows it. ``thread_id`` is the thread that messages go to when no other is
+    named (a forum channel needs one). ``username`` replaces the webhook's own name. ``timeout`` is in seconds, for one
+    whole request. Raises :class:`~perscom_receiver.ConfigurationError` for settings that cannot work.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        session: aiohttp.ClientSession,
+        thread_id: str | None = None,
+        username: str | None = None,
+        timeout: float = 10.0,
+    ) -> None:
+        self.name = name
+        self._address = checked_address(url)
+        self._session = session
+        self._thread_id = checked_thread(thread_id)
+        self._username = checked_username(username)
+        if not 0 < timeout <= 600:
+            raise ConfigurationError("The timeout of a Discord destination is a number of seconds, above 0 and at most 600.")
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"<DiscordDestination {self.name!r} at {self._address.host}>"
+
+    async def send(self, message: Message, *, previous: Receipt | None = None, thread: str | None = None) -> Receipt:
+        """Post ``message`` once, or change the message of ``previous`` into it. See :class:`Destination`.
+
+        ``thread`` goes before the destination's own thread. An edit happens where the message is: ``thread`` says nothing
+        then. After an edit the outcome is never ``"unclear"``: to repeat it changes nothing.
+        """
+        body = payload(message)
+        if previous is None and self._username is not None:
+            body["username"] = self._username
+        thread_id = previous.thread_id if previous else thread or self._thread_id
+        answer = await request(
+            self._session,
+            "PATCH" if previous else "POST",
+            self._endpoint(previous, thread_id),
+            body=msgspec.json.encode(body),
+            timeout=self._timeout,
+            repeatable=previous is not None,
+        )
+        if not 200 <= answer.status < 300:
+            raise failure(answer, own_thread=thread_id == self._thread_id)
+        message_id, channel_id = message_ids(answer)
+        return Receipt(
+            platform="discord",
+            message_id=message_id or (previous.message_id if previous else None),
+            channel_id=channel_id or (previous.channel_id if previous else None),
+            thread_id=thread_id,
+        )
+
+    def _endpoint(self, previous: Receipt | None, thread_id: str | None) -> SecretURL:
+        """Where to post, or where the message of ``previous`` is. Raises before anything is sent if there is no such place."""
+        query = {}
+        if thread_id is not None:
+            if not is_snowflake(thread_id):
+                raise DestinationError("A Discord thread is named by its number.", outcome="rejected")
+            query["thread_id"] = thread_id
+        if previous is None:
+            # wait: without it Discord answers before the message is stored, and tells neither its id nor a failure.
+            return SecretURL(f"{self._address.reveal()}?{urlencode({'wait': 'true', **query})}")
+        if previous.platform != "discord" or not is_snowflake(previous.message_id or ""):
+            raise DestinationError(
+                "The message cannot be edited: its receipt holds no id of a Discord message.", outcome="rejected"
+            )
+        edit = f"{self._address.reveal()}/messages/{previous.message_id}"
+        return SecretURL(f"{edit}?{urlencode(query)}" if query else edit)

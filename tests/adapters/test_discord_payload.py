@@ -1,0 +1,555 @@
+"""What Discord gets: within its limits, inert, and read back as it was meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from perscom_adapters import (
+    Block,
+    Bold,
+    BulletList,
+    Field,
+    Inline,
+    Italic,
+    Link,
+    Message,
+    Paragraph,
+    Quote,
+    Text,
+    Time,
+)
+from perscom_adapters.discord import payload
+from perscom_adapters.testing import discord_refusal
+
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # 100 000 characters are meant
+
+SPEC = Path(__file__).resolve().parents[3] / "shared" / "specs" / "discord-openapi.json"
+AT = datetime(2026, 3, 2, 19, 8, tzinfo=UTC)
+
+
+# The judge that Discord publishes.
+
+
+@cache
+def spec() -> dict[str, Any]:
+    if not SPEC.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{SPEC.name} is missing")
+        pytest.skip(f"{SPEC.name} is not here")
+    return json.loads(SPEC.read_bytes())
+
+
+@cache
+def validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": spec()["components"]})
+
+
+def unknown_keys(body: dict[str, Any], schema: str = "IncomingWebhookRequestPartial") -> set[str]:
+    schemas = spec()["components"]["schemas"]
+    embed = schemas["RichEmbed"]["properties"]
+    found = set(body) - set(schemas[schema]["properties"])
+    for shown in body["embeds"]:
+        found |= set(shown) - set(embed)
+        found |= {key for field in shown["fields"] for key in field} - set(schemas["RichEmbedField"]["properties"])
+        found |= set(shown.get("footer", ())) - set(schemas["RichEmbedFooter"]["properties"])
+        found |= set(shown.get("thumbnail", ())) - set(schemas["RichEmbedThumbnail"]["properties"])
+    return found
+
+
+def utf16(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+# A reader of Discord's markdown, written for these tests and ignorant of how the markdown is made.
+
+ESCAPE = re.compile(r"\\([^0-9A-Za-z\s])")
+TIME = re.compile(r"<t:(-?\d{1,17}):([fD])>")
+LINK = re.compile(r"\[((?:\\.|[^\\\[\]])*)\]\((https?://[^\s()<>*]+)\)")
+LINE_MARK = re.compile(r"(?:> )?(?:- |\d+\. )?")
+
+
+def shown(markdown: str) -> str:
+    """The text a reader sees. Anything that means something and is not one of the things we write is an error."""
+    return "\n".join(_shown_line(line[match.end() :]) for line in markdown.split("\n") if (match := LINE_MARK.match(line)))
+
+
+def _shown_line(line: str) -> str:
+    out, place = "", 0
+    while place < len(line):
+        if match := ESCAPE.match(line, place):
+            out += match[1]
+        elif match := TIME.match(line, place):
+            out += f"[{match[1]}{match[2]}]"
+        elif match := LINK.match(line, place):
+            out += _shown_line(match[1])
+        elif match := re.compile(r"\*{1,3}").match(line, place):
+            pass  # our emphasis
+        else:
+            assert line[place] not in "\\*_~|`[]()<>@#", f"markup at {place} in {line!r}"
+            assert not re.compile(r"https?://|steam://|:[^\s:]+:").match(line, place), f"link or emoji at {place} in {line!r}"
+            assert line[:place].strip() or not re.compile(r"[+>#-]|\d+\.").match(line, place), f"block in {line!r}"
+            out += line[place]
+            place += 1
+            continue
+        place = match.end()
+    return out
+
+
+def shown_title(markdown: str) -> str:
+    return ESCAPE.sub(r"\1", markdown)
+
+
+# What was meant, from the tree.
+
+
+def meant(part: object) -> str:
+    match part:
+        case Text(text):
+            return text
+        case Bold(parts) | Italic(parts) | Paragraph(parts):
+            return meant(parts)
+        case Link(label, url):
+            return label if ink(label) else url.split("/")[2]
+        case Time(at, style):
+            return f"[{int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() // 1)}{'D' if style == 'date' else 'f'}]"
+        case BulletList(items, _):
+            return "\n".join(meant(item) for item in items)
+        case Quote(blocks):
+            return meant(blocks)
+        case tuple():
+            separator = "\n" if part and isinstance(part[0], Paragraph | BulletList | Quote) else ""
+            return separator.join(meant(inner) for inner in part)
+    raise AssertionError(part)
+
+
+FILLERS = "\u115f\u1160\u17b4\u17b5\u034f\u3164\uffa0\u2800\U0001d159"
+
+
+def ink(text: str) -> str:
+    """What is left of a text when nothing but visible characters counts."""
+    text = text.replace("［", "[").replace("］", "]")
+    return "".join(
+        "\ufffd" if category == "Cs" else character
+        for character in text
+        if (category := unicodedata.category(character)) not in ("Cc", "Cf", "Zs", "Zl", "Zp")
+        and character not in FILLERS
+        and not 0xFE00 <= ord(character) <= 0xFE0F
+        and not 0xE0000 <= ord(character) <= 0xE0FFF
+        and not 0x180B <= ord(character) <= 0x180F
+        and not 0xFFF0 <= ord(character) <= 0xFFFB
+        and not 0x2065 <= ord(character) <= 0x206F
+        and not (category == "Cn" and (ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF))
+    )
+
+
+def same_up_to_the_cut(seen: str, wanted: str) -> bool:
+    """``seen`` says all of ``wanted``, or says that it does not."""
+    if seen == wanted:
+        return True
+    beginning = re.sub(r"…\(\d+more\)$", "", seen).removesuffix("…")
+    return beginning != seen and wanted.startswith(beginning)
+
+
+# Hostile messages.
+
+ATOMS = re.findall(
+    r"\S+",
+    r"""
+    @everyone @here <@1> <@!2> <@&3> <#4> <t:1700000000:R> <:a:1> <a:wave:123456789012345678> </cmd:1> <id:customize> :smile:
+    http://evil.example/x https://a.b steam://run **b** *i* __u__ ~~s~~ ||spoiler|| `c` ```block``` [l](http://evil.example)
+    <http://evil.example> <mailto:a@b.c> \ \\ \* # ## -# > >>> - * + 1. 10. ( ) [ ] ![ ](x ¯\_(ツ)_/¯ a b _ ~ | : :: ://
+    """,
+)
+CONTROLS = [
+    "\n",
+    "\n\n\n\n",
+    "\r\n",
+    "\t",
+    " ",
+    "\x00",
+    "\x1b[31m",
+    "\x7f",
+    "\x85",
+    "\u2028",
+    "\ud800",
+    "\udfff",
+    "\ufffe",
+    "\U0001ffff",
+]
+UNSEEN = ["", "\u200b", "\u200d", "\u2060", "\ufeff", "\u202e", "\u2066", "\u2069", "\u200f", "\u3164", "\u2800", "\u0301"]
+CLUSTERS = ["e\u0301", "Z\u0300\u0301\u0302" * 20, "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪", "👍🏽", "שלום", "مرحبا", "漢字"]
+ODD = CONTROLS + UNSEEN + CLUSTERS
+MANY = 40  # of so many texts about one is 100 000 characters long
+
+
+def _sometimes_huge(text: str, chance: int) -> str:
+    return (text * 100_000)[:100_000] if chance == MANY else text
+
+
+hostile = st.builds(
+    _sometimes_huge,
+    st.one_of(
+        st.lists(st.one_of(st.sampled_from(ATOMS), st.sampled_from(ODD)), max_size=12).map("".join),
+        st.text(st.characters(exclude_categories=()), max_size=60),
+    ),
+    st.integers(0, MANY),
+)
+urls = st.sampled_from(
+    ["https://1st.example/soldiers/7", "http://a.b/(x)*y_[z]?q=~a;b#c", "https://[::1]/x", "https://a.b/" + "(" * 2000]
+)
+moments = st.datetimes(
+    datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])
+)
+inlines: st.SearchStrategy[Inline] = st.recursive(
+    st.one_of(
+        hostile.map(Text),
+        st.builds(Link, hostile, urls),
+        st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda parts: Bold(tuple(parts))),
+        st.lists(inner, max_size=3).map(lambda parts: Italic(tuple(parts))),
+    ),
+    max_leaves=4,
+)
+parts = st.lists(inlines, max_size=4).map(tuple)
+paragraphs = parts.map(Paragraph)
+bullets = st.builds(BulletList, st.lists(parts, max_size=5).map(tuple), st.booleans())
+quotes = st.lists(st.one_of(paragraphs, bullets), max_size=3).map(lambda blocks: Quote(tuple(blocks)))
+blocks = st.lists(st.one_of(paragraphs, bullets, quotes), max_size=4).map(tuple)
+fields = st.lists(st.builds(Field, name=hostile, value=parts, short=st.booleans()), max_size=30).map(tuple)
+messages = st.builds(
+    Message,
+    word=st.just("promotion"),
+    title=hostile.filter(str.strip),
+    blocks=blocks,
+    fields=fields,
+    color=st.none() | st.integers(-1, 0x1000000),
+    url=st.none() | st.sampled_from(["https://1st.example/", "javascript:alert(1)", "https://user:pw@a.b/"]),
+    image=st.none() | st.just("https://1st.example/sfc.png"),
+    at=st.none() | moments,
+    footer=st.none() | hostile,
+)
+some = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+def nulls(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(nulls(inner) for inner in value.values())
+    return value is None or (isinstance(value, list) and any(nulls(inner) for inner in value))
+
+
+@some
+@given(messages)
+@example(
+    Message(
+        word="promotion",
+        title="😀" * 5000,
+        blocks=tuple(Paragraph((Text("*" * 100_000),)) for _ in range(4)),
+        fields=tuple(Field(name="`" * 500, value=(Text("_" * 5000),)) for _ in range(40)),
+        footer="f" * 9000,
+    )
+)
+def test_every_message_is_valid_by_the_published_schema_and_by_the_rules_the_schema_does_not_know(message: Message) -> None:
+    body: Any = payload(message)
+    assert next(validator("IncomingWebhookRequestPartial").iter_errors(body), None) is None
+    assert next(validator("IncomingWebhookUpdateRequestPartial").iter_errors(body), None) is None
+    assert not unknown_keys(body)
+    assert not nulls(body)
+    assert discord_refusal(body) is None
+    assert discord_refusal(body, edit=True) is None
+    assert list(body) == ["embeds", "allowed_mentions"]  # no content: nothing that can ping
+    assert body["allowed_mentions"] == {"parse": []}
+    (embed,) = body["embeds"]
+    counted = [embed["title"], embed.get("description", ""), embed.get("footer", {}).get("text", "")]
+    counted += [text for field in embed["fields"] for text in (field["name"], field["value"])]
+    assert sum(map(utf16, counted)) <= 6000
+    assert ink(embed["title"])
+    assert all(ink(field["name"]) and ink(field["value"]) for field in embed["fields"])
+    assert "description" not in embed or ink(embed["description"])
+    assert embed.get("url") in (None, "https://1st.example/")
+
+
+@some
+@given(messages)
+def test_no_control_character_and_no_change_of_direction_survives(message: Message) -> None:
+    for text in strings(payload(message)):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
+        assert text == text.strip()
+
+
+@some
+@given(blocks)
+def test_the_shown_text_is_the_meant_text_up_to_the_cut(tree: tuple[Block, ...]) -> None:
+    (embed,) = embeds(Message(word="test", title="t", blocks=tree))
+    assert same_up_to_the_cut(ink(shown(embed.get("description", ""))), ink("\n".join(map(meant, tree))))
+
+
+@some
+@given(fields)
+def test_fields_show_their_names_and_values_up_to_the_cut(given_fields: tuple[Field, ...]) -> None:
+    (embed,) = embeds(Message(word="test", title="t", fields=given_fields))
+    told = [field for field in given_fields if ink(field.name) or ink(meant(field.value))]
+    seen = embed["fields"]
+    if len(seen) != len(told):
+        missing = re.fullmatch(r"\((\d+) more\)", shown_title(seen.pop()["value"]))
+        assert missing
+        assert len(seen) + int(missing[1]) == len(told)
+    for field, source in zip(seen, told, strict=False):
+        assert same_up_to_the_cut(ink(shown_title(field["name"])), ink(source.name) or "—")
+        assert same_up_to_the_cut(ink(shown(field["value"])), ink(meant(source.value)) or "—")
+        assert field["inline"] == source.short
+
+
+@some
+@given(hostile.filter(str.strip))
+def test_a_title_shows_its_text_up_to_the_cut_and_nothing_in_it_is_markup(title: str) -> None:
+    (embed,) = embeds(Message(word="test", title=title))
+    assert same_up_to_the_cut(ink(shown_title(embed["title"])), ink(title) or "—")
+    bare = ESCAPE.sub("x", embed["title"])
+    assert not re.search(r"[*_~|`<]|https?://|:[^\s:]+:|\]\(|@everyone|@here|^(#|-|>|\+|\d+\.)", bare)
+
+
+@some
+@given(hostile)
+def test_a_footer_shows_its_text_and_needs_no_backslash(footer: str) -> None:
+    (embed,) = embeds(Message(word="test", title="t", footer=footer))
+    text = embed.get("footer", {}).get("text", "")
+    assert same_up_to_the_cut(ink(text), ink(footer))
+    assert not re.search(r"https?://|<@|@everyone|@here|:[^\s:\u2060]+:", text)
+
+
+def embeds(message: Message) -> list[dict[str, Any]]:
+    body: Any = payload(message)
+    return body["embeds"]
+
+
+def description(*tree: Block) -> str:
+    return embeds(Message(word="test", title="t", blocks=tree))[0]["description"]
+
+
+def paragraph(*inner: Inline | str) -> Paragraph:
+    return Paragraph(tuple(Text(part) if isinstance(part, str) else part for part in inner))
+
+
+# Examples a person can read.
+
+
+def test_a_promotion_looks_like_this() -> None:
+    message = Message(
+        word="promotion",
+        title="SFC Jacob Whitfield promoted to Sergeant First Class",
+        blocks=(paragraph("1st Platoon, Alpha Company · by Capt. Okafor"), Quote((paragraph("For *outstanding* service."),))),
+        fields=(Field(name="From", value=(Text("Staff Sergeant"),)), Field(name="On", value=(Time(AT, "date"),), short=False)),
+        color=0xF1C40F,
+        url="https://1st.example/soldiers/7",
+        image="https://1st.example/sfc.png",
+        at=AT,
+        footer="1st Ranger Group",
+    )
+    assert payload(message) == {
+        "embeds": [
+            {
+                "title": "SFC Jacob Whitfield promoted to Sergeant First Class",
+                "description": "1st Platoon, Alpha Company · by Capt. Okafor\n> For \\*outstanding\\* service.",
+                "url": "https://1st.example/soldiers/7",
+                "color": 0xF1C40F,
+                "timestamp": "2026-03-02T19:08:00.000+00:00",
+                "fields": [
+                    {"name": "From", "value": "Staff Sergeant", "inline": True},
+                    {"name": "On", "value": "<t:1772478480:D>", "inline": False},
+                ],
+                "footer": {"text": "1st Ranger Group"},
+                "thumbnail": {"url": "https://1st.example/sfc.png"},
+            }
+        ],
+        "allowed_mentions": {"parse": []},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("@everyone", "\\@everyone"),
+        ("<@1> <@&2> <#3>", "\\<\\@1\\> \\<\\@&2\\> \\<\\#3\\>"),
+        ("see http://evil.example", "see http\\://evil.example"),
+        (":smile: at 12:30", "\\:smile: at 12\\:30"),
+        ("<t:1:R>", "\\<t\\:1\\:R\\>"),
+        ("1. first", "1\\. first"),
+        ("+ plus", "\\+ plus"),
+        ("a\n- b\n# c\n> d", "a\n\\- b\n\\# c\n\\> d"),
+        ("2.5 km", "2\\.5 km"),
+        ("at 2.5 km", "at 2.5 km"),
+        ("Unit: 1st", "Unit: 1st"),
+        ("C:\\dir\\*", "C\\:\\\\dir\\\\\\*"),
+    ],
+)
+def test_foreign_text_is_escaped(text: str, written: str) -> None:
+    assert description(paragraph(text)) == written
+
+
+def test_bold_and_italic_nest_and_close() -> None:
+    assert description(paragraph("a ", Bold((Text("b "), Italic((Text("c"),)), Text(" d"))), " e")) == "a **b** ***c*** **d** e"
+
+
+def test_emphasis_that_touches_is_kept_apart_by_a_word_joiner() -> None:
+    assert description(paragraph(Bold((Text("b"),)), Italic((Text("i"),)), "p")) == "**b**\u2060*i*p"
+
+
+def test_emphasis_without_text_leaves_no_markers() -> None:
+    assert description(paragraph("a", Bold(()), Italic((Text("\u200b"), Bold((Text(" "),)))), "z")) == "a\u200b z"
+
+
+def test_a_colon_and_what_follows_it_in_another_style_make_no_emoji() -> None:
+    assert description(paragraph("a:", Bold((Text("b:"),)), " c:", Time(AT))) == "a\\:**b\\:** c\\:<t:1772478480:f>"
+
+
+def test_emphasis_ends_with_its_line() -> None:
+    assert description(paragraph(Bold((Text("one\ntwo"),)))) == "**one**\n**two**"
+
+
+def test_a_link_is_masked_and_what_would_end_it_is_encoded() -> None:
+    assert description(paragraph(Link("a (b)", "https://x.y/(z)*[1]"))) == "[a \\(b\\)](https://x.y/%28z%29%2A%5B1%5D)"
+
+
+def test_square_brackets_in_a_label_stay_if_they_are_paired() -> None:
+    assert description(paragraph(Link("[1RG] Reyes", "https://x.y/"))) == "[\\[1RG\\] Reyes](https://x.y/)"
+
+
+def test_a_label_with_a_lone_square_bracket_gets_a_wide_one() -> None:
+    assert description(paragraph(Link("a [b", "https://x.y/"))) == "[a ［b](https://x.y/)"
+
+
+def test_a_link_without_a_label_shows_its_host() -> None:
+    assert description(paragraph(Link(" \u200b", "https://x.y/z"))) == "[x.y](https://x.y/z)"
+
+
+def test_a_link_that_does_not_fit_is_shown_as_its_label() -> None:
+    (embed,) = embeds(
+        Message(word="test", title="t", fields=(Field(name="n", value=(Link("label", "https://x.y/" + "a" * 1500),)),))
+    )
+    assert embed["fields"][0]["value"] == "label…"
+
+
+def test_quotes_and_lists_are_written_line_by_line() -> None:
+    tree = (
+        paragraph("said:"),
+        Quote((paragraph("one\n\ntwo"), BulletList(((Text("a\nb"),), (Text("c"),)), numbered=True))),
+        BulletList(((Text("x"),), (Text("y"),))),
+        BulletList(((Text("z"),),)),
+        paragraph("p"),
+        paragraph("q"),
+    )
+    assert description(*tree) == "said:\n> one\n> \n> two\n> 1. a\n>    b\n> 2. c\n- x\n- y\n\n- z\np\n\nq"
+
+
+def test_blank_lines_do_not_pile_up() -> None:
+    assert description(paragraph("\n\na\n\n\u200b\n \nb\n\n")) == "a\n\nb"
+
+
+def test_a_long_list_says_how_many_items_are_missing() -> None:
+    text = description(BulletList(tuple((Text(f"{n} " + "x" * 100),) for n in range(100))))
+    assert text.endswith("\n… \\(62 more\\)")
+    assert text.count("\n- ") + 1 == 100 - 62
+
+
+def test_a_long_paragraph_ends_with_an_ellipsis_and_uses_the_room() -> None:
+    text = description(paragraph("y" * 5000))
+    assert text.endswith("y…")
+    assert 4000 < utf16(text) <= 4096
+
+
+def test_no_escape_is_cut_in_two() -> None:
+    for length in range(4030, 4050):
+        text = description(paragraph("a" * length + "*" * 100))
+        assert re.fullmatch(r"a+(\\\*)+…", text)
+        assert utf16(text) <= 4096
+
+
+@pytest.mark.parametrize("cluster", ["👩‍👩‍👧‍👦", "🇩🇪", "👍🏽", "e\u0301", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "한"])
+def test_a_cut_does_not_split_what_a_reader_sees_as_one_character(cluster: str) -> None:
+    (embed,) = embeds(Message(word="test", title=cluster * 300))
+    assert embed["title"].removesuffix("…") == cluster * (len(embed["title"].removesuffix("…")) // len(cluster))
+    assert utf16(embed["title"]) > 256 - 2 * utf16(cluster) - 1
+
+
+def test_twenty_six_fields_become_twenty_four_and_a_count() -> None:
+    (embed,) = embeds(Message(word="test", title="t", fields=tuple(Field(name=str(n), value=(Text("v"),)) for n in range(26))))
+    assert len(embed["fields"]) == 25
+    assert embed["fields"][-1] == {"name": "…", "value": "\\(2 more\\)", "inline": False}
+
+
+def test_text_and_fields_share_the_room_when_both_are_long() -> None:
+    (embed,) = embeds(
+        Message(
+            word="test",
+            title="t",
+            blocks=(paragraph("d" * 9000),),
+            fields=tuple(Field(name="n", value=(Text("v" * 1000),)) for _ in range(9)),
+        )
+    )
+    assert utf16(embed["description"]) > 2900
+    assert [field["name"] for field in embed["fields"]][-1] == "…"
+
+
+def test_a_blank_field_is_left_out_and_half_a_field_gets_a_dash() -> None:
+    (embed,) = embeds(
+        Message(
+            word="test",
+            title="t",
+            fields=(
+                Field(name="\u200b", value=(Text(" \u2800"),)),
+                Field(name="By", value=()),
+                Field(name=" ", value=(Text("v"),)),
+            ),
+        )
+    )
+    assert [(field["name"], field["value"]) for field in embed["fields"]] == [("By", "—"), ("—", "v")]
+
+
+def test_an_invisible_title_becomes_a_dash() -> None:
+    assert embeds(Message(word="test", title="\u200b"))[0]["title"] == "—"
+
+
+def test_a_colour_or_an_address_that_discord_would_refuse_is_left_out() -> None:
+    (embed,) = embeds(Message(word="test", title="t", color=0x1000000, url="javascript:alert(1)", image="ftp://a.b/c.png"))
+    assert not {"color", "url", "thumbnail"} & set(embed)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [datetime.min.replace(tzinfo=timezone(timedelta(hours=5))), datetime.max.replace(tzinfo=timezone(-timedelta(hours=5)))],
+)
+def test_a_moment_without_a_utc_has_no_timestamp(at: datetime) -> None:
+    assert "timestamp" not in embeds(Message(word="test", title="t", at=at))[0]
+
+
+def test_the_same_message_gives_the_same_body_and_stays_as_it_is() -> None:
+    message = Message(word="test", title="t", blocks=(paragraph("a"),), fields=(Field(name="n", value=(Text("v"),)),))
+    first: Callable[[], object] = lambda: payload(message)  # noqa: E731
+    assert first() == first()
+    assert message == Message(word="test", title="t", blocks=(paragraph("a"),), fields=(Field(name="n", value=(Text("v"),)),))

@@ -1,0 +1,305 @@
+"""Reading bridge.toml: positions, variables, and the records that come out."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perscom_adapters import default_words
+from perscom_bridge._load import inspect, load
+from perscom_bridge._toml import KeyPath, key_lines
+from perscom_bridge.config import Config, HiddenUrl, ListenAddress
+from perscom_receiver import ConfigurationError, Secret
+
+SECRET = "fT9wQz2LmN8xVb4KpR7sYc3HdJ6gAe5U"
+URL = "https://discord.com/api/webhooks/1130112233445566778/Zq7xTokenOfTheChannelForEverybody_-0123456789"
+STAFF = "https://discord.com/api/webhooks/1130112233445566779/Kw3pTokenOfTheChannelForTheStaff_-9876543210"
+
+SMALLEST = f"""
+[site]
+secret = "{SECRET}"
+[destinations.announcements]
+type = "discord"
+url = "{URL}"
+"""
+
+
+def read(folder: Path, text: str, env: str | None = None, **environ: str) -> Config:
+    (folder / "bridge.toml").write_text(text, encoding="utf-8")
+    if env is not None:
+        (folder / ".env").write_text(env, encoding="utf-8")
+        (folder / ".env").chmod(0o600)
+    return load(folder / "bridge.toml", environ)
+
+
+# Positions
+
+LAYOUT = """\
+# a comment with [brackets] and = signs
+[site]
+name = "x"   # c = 3
+dotted . "quoted key".'single' = 1.5
+when = 1979-05-27 07:32:00.99
+
+[destinations."first platoon"]
+url = \"\"\"
+[not.a.table]
+not_a_key = 1
+"" \\\"\"\" \"\"\"""
+events = [
+  "a",  # c ]
+  "b", [1,
+    2], { q = [
+      3] },
+]
+inline = { x = 1, y.z = "}" }
+empty = ''
+[[site.people]]
+name = '''
+'''
+[[site.people]]
+[site.people.rank]
+1.2 = 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("site",), 2),
+        (("site", "name"), 3),
+        (("site", "dotted"), 4),
+        (("site", "dotted", "quoted key", "single"), 4),
+        (("site", "when"), 5),
+        (("destinations",), 7),
+        (("destinations", "first platoon"), 7),
+        (("destinations", "first platoon", "url"), 8),
+        (("destinations", "first platoon", "events"), 12),
+        (("destinations", "first platoon", "events", 0), 13),
+        (("destinations", "first platoon", "events", 1), 14),
+        (("destinations", "first platoon", "events", 2, 1), 15),
+        (("destinations", "first platoon", "events", 3, "q"), 15),
+        (("destinations", "first platoon", "events", 3, "q", 0), 16),
+        (("destinations", "first platoon", "inline", "y", "z"), 18),
+        (("destinations", "first platoon", "empty"), 19),
+        (("site", "people", 0, "name"), 21),
+        (("site", "people", 1), 23),
+        (("site", "people", 1, "rank", "1", "2"), 25),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["unix", "windows"])
+def test_each_key_is_found_on_its_line(path: KeyPath, line: int, newline: str) -> None:
+    text = LAYOUT.replace("\n", newline)
+    assert tomllib.loads(text)["site"]["people"][1] == {"rank": {"1": {"2": 3}}}  # the layout is TOML at all
+    assert key_lines(text)[path] == line
+
+
+Shape: TypeAlias = "str | tuple[str, list[Shape]]"
+SCALARS = (
+    "1",
+    "-1.5e3",
+    "true",
+    "1979-05-27 07:32:00.5",
+    "1979-05-27T07:32:00-07:00",
+    '""',
+    "''",
+    '"# [ ] { } = , \\" \\\\"',
+    "'# [x] = \"'",
+    '"""\n[x]\ny = 1 # \\""" "" \\\\"""',
+    '"""a"""""',
+    '"""a""""',
+    "'''\n[[z]]\n= ''\n''''",
+)
+SHAPES = st.recursive(
+    st.sampled_from(SCALARS),
+    lambda inner: st.tuples(st.sampled_from(["list", "table"]), st.lists(inner, max_size=3)),
+    max_leaves=6,
+)
+SECTIONS = st.lists(
+    st.tuples(st.sampled_from(["[{}]", "[ {} . 'sub {}' ]  # [x]", "[[{}]]", '["{}"]']), st.lists(SHAPES, max_size=3)),
+    max_size=4,
+)
+
+
+def write_value(shape: Shape, keys: Iterator[int]) -> str:
+    """The shape as TOML; each table key is spelled ``key-N-`` with a number of its own."""
+    if isinstance(shape, str):
+        return shape
+    kind, items = shape
+    if kind == "list":
+        return "[ # ] a comment\n" + "".join(f"  {write_value(item, keys)},\n" for item in items) + "]"
+    return "{" + ", ".join(f"key-{next(keys)}- = {write_value(item, keys)}" for item in items) + "}"
+
+
+def walk(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        yield (*path, key)
+        yield from walk(child, (*path, key))
+
+
+@given(sections=SECTIONS)
+@settings(max_examples=150, deadline=None)
+def test_in_any_layout_all_keys_are_found_and_each_on_a_line_that_spells_it(sections: list[tuple[str, list[Shape]]]) -> None:
+    keys = count()
+    text = ""
+    for header, shapes in sections:
+        text += header.replace("{}", f"key-{next(keys)}-", 1).replace("{}", f"key-{next(keys)}-") + "\n"
+        text += "".join(f"key-{next(keys)}- = {write_value(shape, keys)} # key = 1\n" for shape in shapes)
+    found = key_lines(text)
+    assert set(found) == set(walk(tomllib.loads(text)))
+    lines = text.split("\n")
+    for path, line in found.items():
+        if isinstance(name := path[-1], str):
+            assert name in lines[line - 1]
+
+
+# Records
+
+
+def test_the_smallest_file_gets_defaults_that_harm_nobody(tmp_path: Path) -> None:
+    config = read(tmp_path, SMALLEST)
+    assert config.site.name == "PERSCOM"
+    assert config.site.secrets == (Secret(SECRET),)
+    assert [secret.name for secret in config.site.secrets] == ["secret"]
+    assert (config.site.url, config.site.timezone) == (None, "UTC")
+    assert config.server.listen == ListenAddress("127.0.0.1", 8000)
+    assert config.server.status == ListenAddress("127.0.0.1", 8001)
+    assert config.server.database == tmp_path / "bridge.db"
+    assert config.privacy.keep_bodies == 30
+    (destination,) = config.destinations
+    assert (destination.name, destination.type, destination.url) == ("announcements", "discord", HiddenUrl(URL))
+    assert destination.events == default_words("public")
+    assert "demotion" not in destination.events
+    assert (destination.thread, destination.unclear) == (None, "repeat")
+    assert config.path == tmp_path / "bridge.toml"
+
+
+def test_every_line_of_a_full_file_arrives_in_its_record(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    config = read(
+        tmp_path,
+        f"""
+        [site]
+        name = "1st Ranger Group"
+        url = "https://1st-rangers.example.org/"
+        secret = "{SECRET}"
+        previous_secret = "the one before: 0123456789"
+        language = "en"
+        timezone = "Europe/Berlin"
+        [server]
+        listen = "0.0.0.0:80"
+        status = "[::1]:0"
+        public = "https://bridge.example.org/"
+        database = "data/events.db"
+        [destinations.staff]
+        type = "discord"
+        url = "{STAFF}"
+        events = ["demotion", "rankrecord.created", "*record.deleted", "test"]
+        thread = "1130112233445566778"
+        language = "en"
+        unclear = "drop"
+        [destinations.first-platoon_2]
+        type = "discord"
+        url = "{STAFF}"
+        events = []
+        [privacy]
+        keep_bodies = "1 day"
+        """,
+    )
+    assert (config.site.name, config.site.url) == ("1st Ranger Group", "https://1st-rangers.example.org")
+    assert config.site.secrets == (Secret(SECRET), Secret("the one before: 0123456789"))
+    assert [secret.name for secret in config.site.secrets] == ["secret", "previous_secret"]
+    assert config.site.timezone == "Europe/Berlin"
+    assert (str(config.server.listen), str(config.server.status)) == ("0.0.0.0:80", "[::1]:0")
+    assert (config.server.public, config.server.database) == ("https://bridge.example.org", tmp_path / "data/events.db")
+    staff, platoon = config.destinations
+    assert staff.events == ("demotion", "rankrecord.created", "*record.deleted", "test")
+    assert (staff.thread, staff.unclear) == ("1130112233445566778", "drop")
+    assert (platoon.name, platoon.events) == ("first-platoon_2", ())
+    assert config.privacy.keep_bodies == 1
+
+
+def test_no_record_shows_a_secret_or_a_token(tmp_path: Path) -> None:
+    config = read(tmp_path, SMALLEST)
+    for shown in (repr(config), str(config), str(config.destinations[0].url), f"{config.site.secrets}"):
+        assert SECRET not in shown
+        assert "Zq7x" not in shown
+    assert str(config.destinations[0].url) == "https://discord.com/…"
+
+
+def test_the_stand_in_on_this_machine_may_be_reached_by_http(tmp_path: Path) -> None:
+    address = "http://127.0.0.1:41873/api/webhooks/1130112233445566778/token"
+    assert read(tmp_path, SMALLEST.replace(URL, address)).destinations[0].url.value == address
+
+
+def test_a_byte_order_mark_of_a_windows_editor_does_no_harm(tmp_path: Path) -> None:
+    assert read(tmp_path, "\ufeff" + SMALLEST.replace("\n", "\r\n")).site.secrets == (Secret(SECRET),)
+
+
+# Variables
+
+NAMED = SMALLEST.replace(SECRET, "${PERSCOM_WEBHOOK_SECRET}")
+
+
+def test_a_variable_comes_from_the_environment(tmp_path: Path) -> None:
+    assert read(tmp_path, NAMED, PERSCOM_WEBHOOK_SECRET=SECRET).site.secrets == (Secret(SECRET),)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"PERSCOM_WEBHOOK_SECRET={SECRET}",
+        f"export PERSCOM_WEBHOOK_SECRET = {SECRET}  # from PERSCOM's form",
+        f"PERSCOM_WEBHOOK_SECRET='{SECRET}'",
+        f'PERSCOM_WEBHOOK_SECRET="{SECRET}"\r',
+    ],
+    ids=["plain", "exported", "single quotes", "double quotes and a carriage return"],
+)
+def test_a_variable_comes_from_the_file_beside(tmp_path: Path, line: str) -> None:
+    assert read(tmp_path, NAMED, env=f"# secrets\n\n{line}\n").site.secrets == (Secret(SECRET),)
+
+
+def test_the_environment_wins_over_the_file_beside(tmp_path: Path) -> None:
+    env = "PERSCOM_WEBHOOK_SECRET=the other one, 0123456789\n"
+    assert read(tmp_path, NAMED, env=env, PERSCOM_WEBHOOK_SECRET=SECRET).site.secrets == (Secret(SECRET),)
+
+
+def test_a_dollar_sign_in_the_file_beside_is_no_variable(tmp_path: Path) -> None:
+    env = "PERSCOM_WEBHOOK_SECRET='$HOME ${HOME} 0123456789'\n"
+    assert read(tmp_path, NAMED, env=env, HOME="/root").site.secrets == (Secret("$HOME ${HOME} 0123456789"),)
+
+
+def test_a_variable_inside_a_longer_text_is_literal(tmp_path: Path) -> None:
+    text = SMALLEST.replace("[site]", '[site]\nname = "${USER} Group"')
+    assert read(tmp_path, text, USER="root").site.name == "${USER} Group"
+
+
+def test_any_key_may_be_a_variable(tmp_path: Path) -> None:
+    text = SMALLEST + '[server]\nlisten = "${LISTEN}"'
+    assert read(tmp_path, text, LISTEN="192.0.2.1:9000").server.listen == ListenAddress("192.0.2.1", 9000)
+
+
+def test_load_raises_the_whole_report_as_one_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"(?s)line 2 .*site\.name.*2 mistakes; nothing was started\.") as caught:
+        read(tmp_path, "[site]\nname = 1\n" + SMALLEST.partition("[site]")[2].replace("discord", "dicsord", 1))
+    assert str(caught.value) == inspect(tmp_path / "bridge.toml", {}).report()
+
+
+def test_the_example_reads_as_it_stands_and_is_short() -> None:
+    example = Path(__file__).resolve().parents[2] / "examples" / "bridge.toml"
+    environ = {"PERSCOM_WEBHOOK_SECRET": SECRET, "DISCORD_ANNOUNCEMENTS_URL": URL, "DISCORD_STAFF_URL": STAFF}
+    found = inspect(example, environ)
+    assert found.problems == ()
+    assert found.notes == ()
+    assert found.config is not None
+    assert [destination.name for destination in found.config.destinations] == ["announcements", "staff"]
+    assert len(example.read_text(encoding="utf-8").splitlines()) < 60
