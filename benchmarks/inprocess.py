@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from benchmarks.measure import SECRET, side_by_side, signed_body, table
+from benchmarks.measure import SECRET, golden, side_by_side, table, times
 from perscom_receiver import Verifier
 from perscom_receiver.flask import SignatureMiddleware as WsgiMiddleware
 from perscom_receiver.starlette import SignatureMiddleware
@@ -69,7 +69,7 @@ def flask_app(kind: str) -> Any:
 
 def main() -> None:
     """Print a table for each framework."""
-    headers, body = signed_body(2048)
+    headers, body = golden("rankrecord_created")
     with asyncio.Runner() as runner:
         asgi = {name: _asgi_call(runner, starlette_app(name), headers, body) for name in ("bare", "view", "ours", "base")}
         table("Starlette, in process", side_by_side(asgi, 1500))
@@ -77,9 +77,8 @@ def main() -> None:
     table("Flask, in process", side_by_side(wsgi, 1500))
 
 
-def _asgi_call(runner: asyncio.Runner, app: Any, headers: dict[str, str], body: bytes) -> Callable[[], object]:
+def _asgi_call(runner: asyncio.Runner, app: Any, headers: dict[str, str], body: bytes) -> Callable[[int], None]:
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    raw.append((b"content-length", str(len(body)).encode()))
 
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -99,10 +98,14 @@ def _asgi_call(runner: asyncio.Runner, app: Any, headers: dict[str, str], body: 
         await app(scope, receive, send)
         assert status == [200], status
 
-    return lambda: runner.run(once())
+    async def run(n: int) -> None:
+        for _ in range(n):
+            await once()
+
+    return lambda n: runner.run(run(n))
 
 
-def _wsgi_call(app: Any, headers: dict[str, str], body: bytes) -> Callable[[], object]:
+def _wsgi_call(app: Any, headers: dict[str, str], body: bytes) -> Callable[[int], None]:
     environ = {
         "REQUEST_METHOD": "POST", "PATH_INFO": PATH, "SCRIPT_NAME": "", "QUERY_STRING": "", "SERVER_NAME": "t",
         "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "wsgi.version": (1, 0),
@@ -117,4 +120,4 @@ def _wsgi_call(app: Any, headers: dict[str, str], body: bytes) -> Callable[[], o
         b"".join(result)
         assert status[0].startswith("200"), status
 
-    return once
+    return times(once)

@@ -8,21 +8,30 @@ from collections.abc import Callable
 from statistics import median
 from time import perf_counter
 
-from perscom_receiver.testing import signed_request
+from perscom_bridge.golden import golden_requests
 
-SECRET = "Zk3wQ9vN2rTb7YxLc5HmPd8JfAe4Ug6S"
+SECRET = "Zk3wQ9vN2rTb7YxLc5HmPd8JfAe4Ug6S"  # the invented one of the golden requests
 ROUNDS = 15
 
 
-def signed_body(size: int) -> tuple[dict[str, str], bytes]:
-    """The headers and the body of a promotion of about ``size`` bytes."""
-    _, body = signed_request("rankrecord.created", SECRET, text="")
-    padding = max(0, size - len(body))
-    return signed_request("rankrecord.created", SECRET, text="x" * padding)
+def golden(name: str) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a golden request: bytes as a real PHP wrote them."""
+    found = next(request for request in golden_requests() if request.name == name)
+    return {key: str(value) for key, value in found.headers.items()}, found.body
 
 
-def side_by_side(cases: dict[str, Callable[[], object]], calls: int) -> dict[str, float]:
-    """Microseconds per call of each case: the median of shuffled rounds of ``calls`` calls."""
+def times(call: Callable[[], object]) -> Callable[[int], None]:
+    """``call``, n times."""
+
+    def run(n: int) -> None:
+        for _ in range(n):
+            call()
+
+    return run
+
+
+def side_by_side(cases: dict[str, Callable[[int], None]], calls: int) -> dict[str, float]:
+    """Microseconds per call of each case: the median of shuffled rounds, each of ``calls`` calls."""
     took: dict[str, list[float]] = {name: [] for name in cases}
     order = list(cases)
     for _ in range(ROUNDS):
@@ -32,13 +41,12 @@ def side_by_side(cases: dict[str, Callable[[], object]], calls: int) -> dict[str
     return {name: median(took[name]) for name in cases}
 
 
-def _one_round(case: Callable[[], object], calls: int) -> float:
+def _one_round(case: Callable[[int], None], calls: int) -> float:
     gc.collect()
     gc.disable()
     try:
         began = perf_counter()
-        for _ in range(calls):
-            case()
+        case(calls)
         return (perf_counter() - began) / calls * 1e6
     finally:
         gc.enable()

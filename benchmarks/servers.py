@@ -18,7 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.inprocess import PATH
-from benchmarks.measure import signed_body
+from benchmarks.measure import golden
 
 ROUNDS = 3
 SECONDS = 3
@@ -31,7 +31,7 @@ app = (starlette_app if framework == "starlette" else flask_app)(which)
 """
 """Written to a file of its own, which the servers import."""
 
-UVICORN = ["-m", "uvicorn", "--no-access-log", "--log-level", "error", "--fd"]
+UVICORN = ["-m", "uvicorn", "--no-access-log", "--log-level", "error", "--port"]
 GUNICORN = ["-m", "gunicorn", "--workers", "1", "--threads", "8", "--log-level", "error", "--bind"]
 
 
@@ -62,16 +62,15 @@ def _compare(title: str, server: list[str], kinds: list[str]) -> None:
 
 def _measure(server: list[str], kind: str) -> tuple[float, float]:
     """Requests per second, and microseconds of CPU per request, of one server under load."""
-    headers, body = signed_body(2048)
-    with TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    headers, body = golden("rankrecord_created")
+    with TemporaryDirectory() as folder:
+        port = _free_port()
         Path(folder, "apps.py").write_text(APPS)
         Path(folder, "post.lua").write_text(_lua(headers, body))
-        listener.set_inheritable(True)
-        where = str(listener.fileno()) if "--fd" in server else f"fd://{listener.fileno()}"
+        where = f"127.0.0.1:{port}" if "--bind" in server else str(port)
         environment = {**os.environ, "KIND": kind, "PYTHONPATH": os.pathsep.join([folder, os.getcwd()])}
         command = ["taskset", "-c", "0", sys.executable, *server, where, "apps:app"]
-        process = subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()])
+        process = subprocess.Popen(command, env=environment)
         try:
             _wait(port)
             load = ["taskset", "-c", "1", "wrk", "-t1", "-c64", "-s", f"{folder}/post.lua", f"http://127.0.0.1:{port}{PATH}"]
@@ -89,19 +88,24 @@ def _measure(server: list[str], kind: str) -> tuple[float, float]:
 
 
 def _lua(headers: dict[str, str], body: bytes) -> str:
-    lines = [f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items()]
+    lines = [f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items() if name not in ("Host", "Content-Length")]
     return "\n".join(['wrk.method = "POST"', f"wrk.body = [==[{body.decode()}]==]", *lines])
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _wait(port: int) -> None:
     deadline = time.monotonic() + 15
-    request = f"GET {PATH} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n".encode()
     while time.monotonic() < deadline:
-        with socket.create_connection(("127.0.0.1", port), timeout=15) as connection:
-            connection.sendall(request)
-            if connection.recv(100):
-                return
-        time.sleep(0.05)
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+        else:
+            return
     raise RuntimeError("the server did not come up")
 
 

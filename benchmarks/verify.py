@@ -9,15 +9,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from time import time
 
-from benchmarks.measure import SECRET, side_by_side, signed_body, table
+from benchmarks.measure import SECRET, golden, side_by_side, table, times
 from perscom_receiver import Event, Verifier, sign
 
 
 def main() -> None:
     """Print one table for each size."""
-    for size, calls in ((300, 4000), (2048, 3000), (20 * 1024, 1000)):
-        headers, body = signed_body(size)
-        table(f"verify, {len(body)} bytes", side_by_side(_cases(headers, body) | _peers(body), calls))
+    for name, calls in (("webhook_test_default", 4000), ("rankrecord_created", 3000), ("combatrecord_created_long", 500)):
+        headers, body = golden(name)
+        cases = _cases(headers, body) | _peers(body)
+        table(f"verify, {len(body)} bytes ({name})", side_by_side({name: times(case) for name, case in cases.items()}, calls))
 
 
 def _cases(headers: dict[str, str], body: bytes) -> dict[str, Callable[[], object]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from hmac import compare_digest
 
 from ._errors import MalformedSignature, MethodRefused, MissingSignature, Refusal, SignatureMismatch
 from ._php_json import php_json
@@ -55,7 +56,7 @@ def _mismatch(signature: str, body: bytes, secrets: tuple[Secret, ...], clock: C
         return likely
     _last_look = clock()
     for cause, variant in _variants(body):
-        if any(secret.sign(variant) == signature for secret in secrets):
+        if any(compare_digest(secret.sign(variant), signature) for secret in secrets):
             return f"Certain: {cause}. The secret is right: let PERSCOM call this address without that step between."
     return likely
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 from ._errors import ConfigurationError, Unavailable
 from ._files import open_connection
 from ._migrations import MIGRATIONS
-from ._writer import Connection, Write, Writer
+from ._writer import Connection, Write, Writer, as_unavailable
 
 __all__ = ["Connection", "Database"]
 
@@ -30,9 +30,9 @@ _T = TypeVar("_T")
 class Database:
     """One SQLite file in WAL mode with ``synchronous=FULL``: what was committed survives a power cut.
 
-    Nothing is opened before the first use, and each process opens its own, so an object made before a fork may be used after
-    it (``gunicorn --preload``). Safe for threads. The schema is brought up to date at first use: an older file is copied beside
-    itself before it is changed; a newer one is refused with ConfigurationError.
+    Nothing is opened before the first use, and each process opens its own, so an object made or used before a fork may be used
+    after it (``gunicorn --preload``): a fork closes the file first. Safe for threads. The schema is brought up to date at first
+    use: an older file is copied beside itself before it is changed; a newer one is refused with ConfigurationError.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
@@ -57,8 +57,7 @@ class Database:
         write = Write(work, wake)
         with self._lock:
             if self._writer is None or not self._writer.put(write):
-                self._writer = Writer(self.path, self._migrations, self._listeners)
-                self._writer.put(write)
+                self._writer = Writer(self.path, self._migrations, self._listeners, write)
         return write.future  # type: ignore[return-value]
 
     def write(self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None) -> _T:
@@ -80,13 +79,18 @@ class Database:
             raise Unavailable(f"The database did not commit within {timeout} s.") from None
 
     def read(self, work: Callable[[Connection], _T]) -> _T:
-        """Run ``work`` on a connection that cannot write and sees what is committed. Blocks for as long as the query takes."""
-        if self._writer is None or not self._writer.ready:
-            self.write(_nothing)
+        """Run ``work`` on a connection that cannot write and sees what is committed. Blocks for as long as the query takes.
+
+        Raises what ``work`` raises, or Unavailable when the file cannot be read.
+        """
         with self._read_lock:
-            if self._reader is None:
-                self._reader = open_connection(self.path, readonly=True)
-            return work(self._reader)
+            try:
+                if self._reader is None:
+                    self.write(_nothing)  # so that the file is there and up to date
+                    self._reader = open_connection(self.path, readonly=True)
+                return work(self._reader)
+            except sqlite3.Error as error:
+                raise as_unavailable(error) or error from None
 
     async def aread(self, work: Callable[[Connection], _T]) -> _T:
         """Like :meth:`read`, in a thread."""
@@ -102,14 +106,35 @@ class Database:
 
     def close(self) -> None:
         """Commit what waits, then close. A later use opens the file again."""
+        with self._read_lock:
+            self._close_reader()
+        self._close_writer()
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _close_writer(self) -> None:
         with self._lock:
             writer, self._writer = self._writer, None
-        with self._read_lock:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
         if writer is not None:
             writer.stop()
+
+    def _hold(self) -> None:
+        """Close, and let nobody open the file again before :meth:`_resume`."""
+        self._read_lock.acquire()
+        self._close_reader()
+        while True:
+            self._close_writer()
+            self._lock.acquire()
+            if self._writer is None:
+                return
+            self._lock.release()  # somebody wrote in between
+
+    def _resume(self) -> None:
+        self._lock.release()
+        self._read_lock.release()
 
 
 def _nothing(connection: Connection) -> None:
@@ -117,17 +142,28 @@ def _nothing(connection: Connection) -> None:
 
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_of_the_parent: list[object] = []
+_held: list[Database] = []
+
+
+def _before_fork() -> None:
+    """Close every file. SQLite keeps its locks in memory, once per file and process: a child that inherits them believes that
+    it holds locks it does not hold, and what it commits is lost when the parent closes the file.
+    """
+    for database in sorted(_databases, key=id):
+        database._hold()
+        _held.append(database)
 
 
 def _after_fork() -> None:
-    """In a forked child: forget the parent's threads and connections. Kept, not closed: closing would touch its file."""
-    for database in _databases:
-        _of_the_parent.extend((database._writer, database._reader))
-        database._writer = database._reader = None
-        database._lock, database._read_lock = threading.Lock(), threading.Lock()
-        database._listeners = []
+    while _held:
+        _held.pop()._resume()
+
+
+def _after_fork_in_child() -> None:
+    for database in _held:
+        database._listeners = []  # they belong to event loops of the parent
+    _after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -40,67 +41,78 @@ class FileLock:
         if fcntl is not None:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def __del__(self) -> None:
+    def close(self) -> None:
+        """Let go of the file. The next use opens it again."""
         if self._fd >= 0:
             os.close(self._fd)
+            self._fd = -1
 
 
 def open_connection(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode, for the one thread that uses it at a time."""
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA wal_autocheckpoint = 0")
-    if readonly:
-        connection.execute("PRAGMA query_only = 1")
-    return connection
-
-
-def prepare_file(path: Path, migrations: Sequence[Sequence[str]]) -> sqlite3.Connection:
-    """Open the file for writing and bring its schema up to date. The caller holds the file lock.
-
-    An older file is copied beside itself first. Raises ConfigurationError for a newer file and for one that is no database.
-    """
-    if not path.parent.is_dir():
-        raise ConfigurationError(f"The folder of the database does not exist: {path.parent}. Make it first.")
-    if not path.exists():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # it holds personal data: for its owner alone
-    connection = open_connection(path)
     try:
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
-        found, writer = _version(connection)
-        if found > len(migrations):
-            raise ConfigurationError(
-                f"{path.name} was written by perscom-receiver {writer} (schema {found}; here it is {len(migrations)}). "
-                f"Install perscom-receiver {writer} or newer."
-            )
-        if found < len(migrations):
-            if found:
-                _copy(connection, path.with_name(f"{path.name}.schema-{found}"))
-            _migrate(connection, found, migrations)
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        raise ConfigurationError(f"{path.name} is no database of ours ({error}). Is the path right?") from None
-    except ConfigurationError:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        if readonly:
+            connection.execute("PRAGMA query_only = 1")
+    except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _version(connection: sqlite3.Connection) -> tuple[int, str]:
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-        return 0, ""
-    row = connection.execute("SELECT version, writer FROM schema_version").fetchone()
-    return int(row[0]), str(row[1])
+def prepare_file(path: Path, migrations: Sequence[Sequence[str]], lock: FileLock) -> sqlite3.Connection:
+    """Open the file for writing and bring its schema up to date, one process after the other.
+
+    An older file is copied beside itself first. Raises ConfigurationError for a missing folder, for a newer file and for one
+    that is not ours, which is left as it was.
+    """
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"The folder of the database does not exist: {path.parent}. Make it first.")
+    with lock:
+        if not path.exists():
+            _create(path)
+        try:
+            connection = open_connection(path)
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_NOTADB:
+                raise
+            raise ConfigurationError(f"{path.name} is no database of ours ({error}). Is the path right?") from None
+        try:
+            _bring_up_to_date(connection, path, migrations)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _create(path: Path) -> None:
+    """An empty file for its owner alone: it will hold personal data."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]]) -> None:
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if tables and "schema_version" not in tables:
+        raise ConfigurationError(f"{path.name} is no database of ours (it holds other tables). Is the path right?")
+    connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    found, writer = connection.execute("SELECT version, writer FROM schema_version").fetchone() if tables else (0, "")
+    if found > len(migrations):
+        raise ConfigurationError(
+            f"{path.name} was written by perscom-receiver {writer} (schema {found}; here it is {len(migrations)}). "
+            f"Install perscom-receiver {writer} or newer."
+        )
+    if found < len(migrations):
+        if found:
+            _copy(connection, path.with_name(f"{path.name}.schema-{found}"))
+        _migrate(connection, found, migrations)
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:
-    copy = sqlite3.connect(target)
-    with copy:
+    _create(target)
+    with closing(sqlite3.connect(target)) as copy:
         connection.backup(copy)
-    copy.close()
-    target.chmod(0o600)
 
 
 def _migrate(connection: sqlite3.Connection, found: int, migrations: Sequence[Sequence[str]]) -> None:
@@ -115,7 +127,8 @@ def _migrate(connection: sqlite3.Connection, found: int, migrations: Sequence[Se
         connection.execute("UPDATE schema_version SET version = ?, writer = ?", (len(migrations), _own_version()))
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk ends the transaction by itself
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -21,7 +21,19 @@ from ._errors import ConfigurationError, MethodRefused, PayloadTooLarge, Refusal
 from ._event import Event
 from ._verifier import Headers, Verifier
 
-__all__ = ["BODY_WITHIN", "MAX_BODY", "Gate", "Inbox", "Intake", "Reply", "announced_length", "astore", "log_refusal", "refusal_reply", "store"]
+__all__ = [
+    "BODY_WITHIN",
+    "MAX_BODY",
+    "Gate",
+    "Inbox",
+    "Intake",
+    "Reply",
+    "announced_length",
+    "astore",
+    "log_refusal",
+    "refusal_reply",
+    "store",
+]
 
 MAX_BODY = 5 * 2**20
 """Bytes of one body. PERSCOM's own are a few KiB; a long document may reach a megabyte."""
@@ -162,20 +174,25 @@ _SEEN_BEFORE = Reply(200, (_JSON, ("content-length", "24")), b'{"status":"seen b
 def log_refusal(refusal: Refusal, intake: Intake, path: str, query: bool) -> None:
     """One line with the status and the likely cause. Holds no secret, no signature and nothing of the body."""
     cause = likely_cause(refusal, intake.method, query, intake.signature, intake.body(), intake.gate.verifier.secrets)
-    _log.warning("refused %s %s: %d. %s", ascii(intake.method[:20])[1:-1], ascii(path[:100])[1:-1], refusal.status, cause)
+    _log.warning("refused %s %s: %d. %s", _plain(intake.method), _plain(path), refusal.status, cause)
+
+
+def _plain(text: str) -> str:
+    """A text of the caller as it may stand in a log: short, and in one line."""
+    return ascii(text[:100])[1:-1]
 
 
 def _stored(event: Event, new: bool) -> Reply:
-    _log.info("%s %s %s", "stored" if new else "seen before", event.id[:12], event.name)
+    _log.info("%s %s %s", "stored" if new else "seen before", event.id[:12], _plain(event.name))
     return _STORED if new else _SEEN_BEFORE
 
 
 def _not_stored(event: Event, error: Exception) -> Reply:
     if isinstance(error, Refusal):
-        _log.warning("not stored %s %s: %s", event.id[:12], event.name, error)
+        _log.warning("not stored %s %s: %s", event.id[:12], _plain(event.name), error)
         return refusal_reply(error)
     # An inbox of somebody else's making. PERSCOM tries again after a 503; nothing is won by a traceback in its log.
-    _log.error("not stored %s %s", event.id[:12], event.name, exc_info=error)
+    _log.error("not stored %s %s", event.id[:12], _plain(event.name), exc_info=error)
     return refusal_reply(Unavailable())
 
 

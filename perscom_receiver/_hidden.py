@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final
 
 from ._json import lenient
 
@@ -12,7 +12,9 @@ __all__ = ["HIDDEN_COLUMNS", "storable"]
 HIDDEN_COLUMNS: Final = frozenset({"password", "remember_token", "discord_private_channel_id"})
 """Columns that PERSCOM hides in ``data`` but lets through in ``changes``: a password hash, a session token, a channel."""
 
-_AS_BYTES = tuple(name.encode() for name in HIDDEN_COLUMNS)
+_MARKS = (*HIDDEN_COLUMNS, "\\u00")
+"""What a JSON text with hidden columns holds somewhere: their names, or an ASCII letter that is written as an escape."""
+_MARKS_AS_BYTES = tuple(mark.encode() for mark in _MARKS)
 
 
 def storable(body: bytes) -> bytes:
@@ -20,23 +22,48 @@ def storable(body: bytes) -> bytes:
 
     PERSCOM writes these names in plain ASCII. A body that escapes ASCII letters is not PERSCOM's, so it is read to be sure.
     """
-    if not any(name in body for name in _AS_BYTES) and b"\\u00" not in body:
+    if not any(mark in body for mark in _MARKS_AS_BYTES):
         return body
     value = lenient(body)
-    cleaned = _without_hidden(value)
-    return body if cleaned == value else json.dumps(cleaned, separators=(",", ":")).encode()
+    return _dumped(value).encode() if _clean(value) else body
 
 
-def _without_hidden(value: object) -> object:
-    if isinstance(value, dict):
-        return {k: _without_hidden(v) for k, v in value.items() if k not in HIDDEN_COLUMNS}
-    if isinstance(value, list):
-        return [_without_hidden(v) for v in value]
-    if isinstance(value, str) and value[:1] in ("{", "[") and any(name in value for name in HIDDEN_COLUMNS):
-        # `changes` holds JSON columns as text.
-        try:
-            inner = lenient(value)
-        except (ValueError, RecursionError):
-            return ""
-        return json.dumps(_without_hidden(inner), separators=(",", ":"))
-    return value
+def _clean(value: object) -> bool:
+    """Take the hidden columns out of a decoded JSON value, in place. Whether there were any.
+
+    A loop and no recursion: a body may be nested deeper than Python lets functions call themselves.
+    """
+    found = False
+    waiting: list[Any] = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            for name in HIDDEN_COLUMNS & node.keys():
+                del node[name]
+                found = True
+        elif not isinstance(node, list):
+            continue
+        for key, member in node.items() if isinstance(node, dict) else enumerate(node):
+            if not isinstance(member, str):
+                waiting.append(member)
+            elif (cleaned := _cleaned_text(member)) is not member:
+                node[key] = cleaned
+                found = True
+    return found
+
+
+def _cleaned_text(text: str) -> str:
+    """``text`` itself, unless it holds JSON with hidden columns in it: ``changes`` gives JSON columns as text."""
+    if not any(mark in text for mark in _MARKS) or text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        value = lenient(text)
+        return _dumped(value) if _clean(value) else text
+    except ValueError:  # no JSON: what people write may begin with a bracket and speak of a password
+        return text
+    except RecursionError:  # nested beyond what can be read, so nobody can say what is in it
+        return ""
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

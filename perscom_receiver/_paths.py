@@ -6,8 +6,11 @@ __all__ = ["guards", "normalized"]
 
 
 def normalized(path: str) -> str:
-    """``path`` with one slash in front, no doubled ones and none at the end: ``"//a//b/"`` is ``"/a/b"``."""
-    return "/" + "/".join(part for part in path.split("/") if part)
+    """``path`` with one slash in front, no doubled ones and none at the end: ``"//a//b/"`` is ``"/a/b"``.
+
+    White space around a part counts as nothing: Starlette's routes end in ``$``, which lets a newline pass (``/a/b%0A``).
+    """
+    return "/" + "/".join(stripped for part in path.split("/") if (stripped := part.strip()))
 
 
 def guards(guarded: str | None, path: str, root: str) -> bool:

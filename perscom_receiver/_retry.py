@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import msgspec
 
 from ._errors import ConfigurationError
@@ -23,8 +25,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     give_up_after: float = 3 * 86_400.0
 
     def __post_init__(self) -> None:
-        if not (self.first > 0 and self.factor >= 1 and self.longest >= self.first and self.give_up_after >= 0):
-            raise ConfigurationError("A RetryPolicy needs first > 0, factor >= 1, longest >= first and give_up_after >= 0.")
+        if not (0 < self.first <= self.longest < inf and 1 <= self.factor <= 1000 and self.give_up_after >= 0):
+            raise ConfigurationError("A RetryPolicy needs 0 < first <= longest, 1 <= factor <= 1000 and give_up_after >= 0.")
 
     def delay(self, attempt: int, *, age: float, chance: float) -> float | None:
         """Seconds to wait after the failed ``attempt`` (the first is 1), or None to give up.

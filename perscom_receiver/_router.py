@@ -72,6 +72,10 @@ class Router:
         """
 
         def register(call: _Call) -> _Call:
+            if not name and not hasattr(call, "__qualname__"):  # a partial, an object with __call__
+                raise ConfigurationError(
+                    f"A handler of type {type(call).__name__} has no name of its own. Give it one with name=."
+                )
             key = name or f"{call.__module__}.{call.__qualname__}"
             known = self._handlers.get(key)
             if known is None:

@@ -41,12 +41,12 @@ class Secret:
         """``value`` as it stands in PERSCOM, never trimmed or decoded. Raises ConfigurationError when it is blank."""
         if not isinstance(value, (str, bytes)):
             raise ConfigurationError(f"A secret is str or bytes, not {type(value).__name__}.")
-        if not value.strip():
-            raise ConfigurationError("The webhook secret is blank, so anybody could sign. Copy it from PERSCOM's webhook form.")
         try:
             key = value.encode() if isinstance(value, str) else value
         except UnicodeEncodeError:
             raise ConfigurationError("The webhook secret is not valid Unicode text.") from None
+        if not value.strip() or not key.strip(b"\0"):  # HMAC pads a key with zero bytes, so they count as nothing
+            raise ConfigurationError("The webhook secret is blank, so anybody could sign. Copy it from PERSCOM's webhook form.")
         self.name = name
         self._value = key
         # The two halves of HMAC that depend on the key alone are computed once: copying them is faster than hmac.digest(),

@@ -14,9 +14,9 @@ from time import monotonic
 from typing import Protocol
 
 from ._errors import ConfigurationError, Unavailable
-from ._files import FileLock, open_connection, prepare_file
+from ._files import BUSY_TIMEOUT, FileLock, open_connection, prepare_file
 
-__all__ = ["Connection", "Write", "Writer"]
+__all__ = ["Connection", "Write", "Writer", "as_unavailable"]
 
 _log = logging.getLogger("perscom_receiver")
 
@@ -24,6 +24,8 @@ LARGEST_BATCH = 400
 """Closures in one transaction. Four times the usual number in flight was best on slow and on fast disks."""
 WAL_LIMIT = 64 * 2**20
 """Bytes of write-ahead log after which the writer itself empties it: passive checkpoints alone let it grow without bound."""
+WAL_PATIENCE = 0.1
+"""Seconds that the writer waits, once a second at most, for readers that keep it from emptying the log."""
 CHECKPOINT_EVERY = 0.5
 """Seconds between passive checkpoints, made aside so that no commit waits for one."""
 
@@ -49,7 +51,9 @@ class Write:
 class Writer:
     """The threads and connections of one database in one process."""
 
-    def __init__(self, path: Path, migrations: Sequence[Sequence[str]], listeners: Iterable[Callable[[], None]]) -> None:
+    def __init__(
+        self, path: Path, migrations: Sequence[Sequence[str]], listeners: Iterable[Callable[[], None]], first: Write
+    ) -> None:
         self._path = path
         self._migrations = migrations
         self._listeners = listeners
@@ -59,8 +63,8 @@ class Writer:
         self._dirty = threading.Event()
         self._ended = threading.Event()
         self._truncated = 0.0
-        self.ready = False
         self._file_lock = FileLock(self._path)
+        self._queue.put(first)  # before the thread begins: one that cannot open the file ends at once
         self._thread = threading.Thread(target=self._run, name="perscom-writer", daemon=True)
         self._thread.start()
 
@@ -77,22 +81,25 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            with self._file_lock:
-                connection = prepare_file(self._path, self._migrations)
+            connection = prepare_file(self._path, self._migrations, self._file_lock)
+            aside = open_connection(self._path)
         except (ConfigurationError, sqlite3.Error, OSError) as error:
             self._end(error if isinstance(error, ConfigurationError) else _unavailable(error))
+            self._file_lock.close()
             return
-        self.ready = True
-        checkpoints = threading.Thread(target=self._checkpoint, name="perscom-checkpoints", daemon=True)
+        checkpoints = threading.Thread(target=self._checkpoint, args=(aside,), name="perscom-checkpoints", daemon=True)
         checkpoints.start()
-        while batch := self._next_batch():
-            self._commit(connection, batch)
-            self._bound_wal(connection)
-        self._end(None)
-        self._ended.set()
-        self._dirty.set()
-        checkpoints.join()
-        connection.close()
+        try:
+            while batch := self._next_batch():
+                self._commit(connection, batch)
+                self._bound_wal(connection)
+        finally:
+            self._end(None)
+            self._ended.set()
+            self._dirty.set()
+            checkpoints.join()
+            connection.close()
+            self._file_lock.close()
 
     def _next_batch(self) -> list[Write]:
         """All that wait, at least one; empty when the engine is to stop."""
@@ -136,9 +143,8 @@ class Writer:
         try:
             results = self._transaction(connection, [write])
         except _Failed as failure:
-            error = failure.error
-            trouble = _unavailable(error) if _is_trouble(error) else None
-            write.future.set_exception(trouble or error)
+            trouble = as_unavailable(failure.error)
+            write.future.set_exception(trouble or failure.error)
             return trouble
         self._resolve([write], results)
         return None
@@ -180,19 +186,27 @@ class Writer:
             write.future.set_result(result)
         if any(write.wake for write in batch):
             for listener in tuple(self._listeners):
-                listener()
+                try:
+                    listener()
+                except Exception:  # noqa: BLE001 - whatever befalls a listener, the writer goes on
+                    _log.exception("A listener of the database failed")
 
     def _bound_wal(self, connection: sqlite3.Connection) -> None:
+        """Empty a log that has grown too large. As long as a reader holds an old snapshot that fails, and is tried again."""
         try:
-            too_large = os.stat(f"{self._path}-wal").st_size > WAL_LIMIT
-        except OSError:
-            return
-        if too_large and monotonic() - self._truncated > 1:
+            if os.stat(f"{self._path}-wal").st_size <= WAL_LIMIT or monotonic() - self._truncated <= 1:
+                return
             self._truncated = monotonic()
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute(f"PRAGMA busy_timeout = {WAL_PATIENCE * 1000:.0f}").fetchall()
+            try:
+                with self._file_lock:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}").fetchall()
+        except (sqlite3.Error, OSError) as error:
+            _log.warning("The write-ahead log of the database could not be emptied: %s", error)
 
-    def _checkpoint(self) -> None:
-        connection = open_connection(self._path)
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
         while self._dirty.wait() and not self._ended.wait(CHECKPOINT_EVERY):
             self._dirty.clear()
             try:
@@ -211,11 +225,10 @@ class _Failed(Exception):
         self.error = error
 
 
-def _is_trouble(error: Exception) -> bool:
-    """Whether the database itself failed (full, unreadable, busy for too long), not the statement it was given."""
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TROUBLE
-    return isinstance(error, OSError)
+def as_unavailable(error: Exception) -> Unavailable | None:
+    """Unavailable if the database itself failed (full, unreadable, busy too long); None if the statement it was given did."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # errors of the module itself, such as a wrong placeholder, have none
+    return _unavailable(error) if code in _TROUBLE or isinstance(error, OSError) else None
 
 
 _TROUBLE = frozenset(

@@ -63,13 +63,13 @@ class SignatureMiddleware:
         self._path = None if path is None else normalized(path)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not guards(self._path, environ.get("PATH_INFO", ""), environ.get("SCRIPT_NAME", "")):
+        if not guards(self._path, _text(environ, "PATH_INFO"), _text(environ, "SCRIPT_NAME")):
             return self.wsgi_app(environ, start_response)
         with Intake(self._gate) as intake:
             found = _verified(intake, environ)
             if isinstance(found, Reply):
                 start_response(_status_line(found), list(found.headers))
-                return [found.body]
+                return [] if intake.method == "HEAD" else [found.body]
             environ[_EVENT] = found
             # The body once more, as if nobody had read it: whole, with its true length, and no longer chunked.
             environ["wsgi.input"] = BytesIO(found.body)
@@ -132,6 +132,11 @@ def _verified(intake: Intake, environ: WSGIEnvironment) -> Event | Reply:
         return refusal_reply(refusal)
 
 
+def _text(environ: WSGIEnvironment, name: str) -> str:
+    """A part of the path as the routes see it. WSGI hands its UTF-8 bytes over as latin-1 (PEP 3333)."""
+    return str(environ.get(name, "")).encode("latin-1", "replace").decode("utf-8", "replace")
+
+
 def _pieces(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
     """The body piece by piece, at most one piece over the limit.
 
@@ -150,8 +155,8 @@ def _pieces(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
     while left > 0:
         try:
             piece = source.read(min(left, _PIECE))
-        except (OSError, ValueError) as error:
-            # The peer has gone, or sent chunks that are none: servers raise errors of their own for that.
+        except Exception as error:  # noqa: BLE001
+            # The peer has gone, or sent chunks that are none. Every server has errors of its own for that, of any base.
             raise BodyTimeout(f"The body broke off: {type(error).__name__}.") from None
         if not piece:
             return
