@@ -138,36 +138,32 @@ class Queue:
     def claim(self, connection: Connection, now: float, lease: float, n: int, lanes: Collection[int]) -> Claim | None:
         """Lease up to ``n`` tasks for ``lease`` seconds, of that one of ``lanes`` that has been ready longest.
 
-        None when no lane is ready; one whose width is used up is not. The claim may be without tasks, when all that the lane
-        had was unclear and put aside: ask again.
+        None when no lane is ready. The claim may be without tasks (the width is used up, or all that was ready was unclear and
+        put aside): ask again, for the next lane.
         """
         row = connection.execute(
-            f"SELECT id, name, width, repeat_unclear, not_before FROM lane WHERE ready <= ? AND id IN ({_marks(lanes)})"
+            f"SELECT id, name, width, repeat_unclear FROM lane WHERE ready <= ? AND id IN ({_marks(lanes)})"
             " ORDER BY ready, id LIMIT 1",
             (now, *lanes),
         ).fetchone()
         if row is None:
             return None
-        lane, not_before = Lane(row[0], row[1], row[2], bool(row[3])), row[4]
-        ids = self._lapsed(connection, lane, now, n)
-        busy = connection.execute(
-            "SELECT count(*) FROM task WHERE lane = ? AND state = 1 AND lease > ?", (lane.id, now)
-        ).fetchone()[0]
-        free = min(n, lane.width - busy)
-        if not_before <= now and free > len(ids):
-            waiting = connection.execute(
-                "SELECT id FROM task WHERE lane = ? AND state = 0 AND due <= ? ORDER BY due, id LIMIT ?",
-                (lane.id, now, free - len(ids)),
-            )
-            ids += [row[0] for row in waiting]
-        tasks = tuple(self._lease(connection, task, now + lease) for task in ids)
+        lane = Lane(row[0], row[1], row[2], bool(row[3]))
+        self._take_back(connection, lane, now)
+        running = connection.execute("SELECT count(*) FROM task WHERE lane = ? AND state = 1", (lane.id,)).fetchone()[0]
+        waiting = connection.execute(
+            "SELECT id FROM task WHERE lane = ? AND state = 0 AND due <= ? ORDER BY due, id LIMIT ?",
+            (lane.id, now, max(0, min(n, lane.width - running))),
+        ).fetchall()
+        tasks = tuple(self._lease(connection, row[0], now + lease) for row in waiting)
         self._refresh(connection, lane.id)
         return Claim(lane, tasks)
 
     def start(self, connection: Connection, task: Task, now: float) -> bool:
-        """Mark that the work begins now. False when the lease was lost: leave the task alone."""
+        """Mark that the work begins now. False when the lease was lost, or may be at any moment: leave the task alone."""
         started = connection.execute(
-            "UPDATE task SET started = ? WHERE id = ? AND attempt = ? AND state = 1", (now, task.id, task.attempt)
+            "UPDATE task SET started = ? WHERE id = ? AND attempt = ? AND state = 1 AND lease > ?",
+            (now, task.id, task.attempt, now),
         )
         return started.rowcount == 1
 
@@ -204,12 +200,12 @@ class Queue:
     def release(self, connection: Connection, tasks: Iterable[Task], now: float) -> None:
         """Give leases back at once, for a worker that stops. A task that was started is unclear at its next claim."""
         for task in tasks:
-            connection.execute(
-                "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1", (now, task.id, task.attempt)
-            )
-            connection.execute(
-                "UPDATE lane SET ready = ? WHERE id = (SELECT lane FROM task WHERE id = ?) AND paused IS NULL", (now, task.id)
-            )
+            row = connection.execute(
+                "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1 RETURNING lane",
+                (now, task.id, task.attempt),
+            ).fetchone()
+            if row is not None:
+                self._refresh(connection, row[0])
 
     def resume(self, connection: Connection, name: str) -> bool:
         """End the pause of a lane. False when it is not paused."""
@@ -233,24 +229,22 @@ class Queue:
             self._refresh(connection, row[0])
         return row is not None
 
-    def _lapsed(self, connection: Connection, lane: Lane, now: float, n: int) -> list[int]:
-        """Tasks whose lease ran out, to be leased anew; those that are unclear are put aside if the lane says so."""
-        ids = []
+    def _take_back(self, connection: Connection, lane: Lane, now: float) -> None:
+        """Let tasks whose lease ran out wait in their old place; put those aside that are unclear, if the lane says so."""
         lapsed = connection.execute(
-            "SELECT id, attempt, started FROM task WHERE lane = ? AND state = 1 AND lease <= ? ORDER BY due, id LIMIT ?",
-            (lane.id, now, n),
+            "SELECT id, attempt, started FROM task WHERE lane = ? AND state = 1 AND lease <= ?", (lane.id, now)
         ).fetchall()
         for task, attempt, started in lapsed:
+            state, settled, error = State.WAITING, None, None
             if started is not None:
-                error = "It was cut off in the middle: nobody knows whether it was done."
-                self._log(connection, task, attempt, started, Result(state=State.DEAD, outcome="unclear", error=error))
+                cut_off = Result(state=State.DEAD, outcome="unclear", error=_CUT_OFF)
+                self._log(connection, task, attempt, started, cut_off)
                 if not lane.repeat_unclear:
-                    connection.execute(
-                        "UPDATE task SET state = 3, lease = NULL, settled = ?, error = ? WHERE id = ?", (now, error, task)
-                    )
-                    continue
-            ids.append(task)
-        return ids
+                    state, settled, error = State.DEAD, now, _CUT_OFF
+            connection.execute(
+                "UPDATE task SET state = ?, lease = NULL, settled = ?, error = coalesce(?, error) WHERE id = ?",
+                (state, settled, error, task),
+            )
 
     def _lease(self, connection: Connection, task: int, until: float) -> Task:
         event, attempt, unclear = connection.execute(
@@ -285,6 +279,9 @@ class Queue:
         waiting = [moment for moment in moments if moment is not None]
         ready = None if paused is not None or not waiting else max(not_before, min(waiting))
         connection.execute("UPDATE lane SET ready = ? WHERE id = ?", (ready, lane))
+
+
+_CUT_OFF = "It was cut off in the middle: nobody knows whether it was done."
 
 
 def _marks(values: Collection[object]) -> str:

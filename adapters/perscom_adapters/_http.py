@@ -127,10 +127,6 @@ class _WatchedBody(aiohttp.BytesPayload):
         super().__init__(body, content_type=content_type)
         self.started = False
 
-    async def write(self, writer: Any) -> None:
-        self.started = True
-        await super().write(writer)
-
     async def write_with_length(self, writer: Any, content_length: int | None) -> None:
         self.started = True
         await super().write_with_length(writer, content_length)

@@ -428,6 +428,10 @@ def test_a_colon_and_what_follows_it_in_another_style_make_no_emoji() -> None:
     assert description(paragraph("a:", Bold((Text("b:"),)), " c:", Time(AT))) == "a\\:**b\\:** c\\:<t:1772478480:f>"
 
 
+def test_no_invisible_mark_that_javascript_takes_for_white_space_stands_beside_a_marker() -> None:
+    assert description(paragraph(Italic((Text("\ufeffi\ufeff"),)))) == "*i*"
+
+
 def test_emphasis_ends_with_its_line() -> None:
     assert description(paragraph(Bold((Text("one\ntwo"),)))) == "**one**\n**two**"
 
@@ -475,6 +479,12 @@ def test_a_long_list_says_how_many_items_are_missing() -> None:
     text = description(BulletList(tuple((Text(f"{n} " + "x" * 100),) for n in range(100))))
     assert text.endswith("\n… \\(62 more\\)")
     assert text.count("\n- ") + 1 == 100 - 62
+
+
+def test_an_item_of_several_lines_counts_once() -> None:
+    text = description(BulletList(tuple((Text(f"{n}\n{'x' * 60}\n{'y' * 60}"),) for n in range(50))))
+    shown_items = len(re.findall(r"^- ", text, re.MULTILINE))
+    assert text.endswith(f"… \\({50 - shown_items} more\\)")
 
 
 def test_a_long_paragraph_ends_with_an_ellipsis_and_uses_the_room() -> None:

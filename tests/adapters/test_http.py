@@ -7,6 +7,7 @@ import gzip
 import logging
 import re
 import socket
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -193,6 +194,13 @@ def test_an_unknown_name_was_certainly_not_sent() -> None:
 
 def test_a_handshake_that_never_ends_was_certainly_not_sent() -> None:
     assert failing(silent, timeout=0.3, scheme="https").outcome == "retry"
+
+
+def test_connecting_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perscom_adapters._http.CONNECT_TIMEOUT", 0.2)
+    started = time.monotonic()
+    assert failing(silent, timeout=30, scheme="https").outcome == "retry"
+    assert time.monotonic() - started < 5
 
 
 def test_a_handshake_that_fails_was_certainly_not_sent() -> None:

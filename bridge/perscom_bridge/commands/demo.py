@@ -23,9 +23,9 @@ SHOWN = ("rankrecord_created", "event_updated")
 @click.option("--once", is_flag=True, help="Do it once and end: exit status 0 only when every promise was kept.")
 @click.pass_context
 def command(context: click.Context, once: bool) -> None:
-    """Show the whole thing on this machine: no account, no configuration, nothing leaves it.
+    """See it work on this machine. Needs no account.
 
-    Starts the service with a temporary database and a stand-in Discord, sends it genuine and forged requests, and keeps a page
+    Nothing leaves the machine. Starts the service with a temporary database and a stand-in Discord, sends it genuine and forged requests, and keeps a page
     open with what arrived, until Ctrl-C.
     """
     import logging

@@ -17,9 +17,9 @@ __all__ = ["command"]
 
 @click.group("inbox")
 def command() -> None:
-    """Look into the database: what is stored, what was given up; and try that again.
+    """List what is stored and what was given up.
 
-    Works beside a running service.
+    And give that another try. Works beside a running service.
     """
 
 
