@@ -25,8 +25,8 @@ SHOWN = ("rankrecord_created", "event_updated")
 def command(context: click.Context, once: bool) -> None:
     """See it work on this machine. Needs no account.
 
-    Nothing leaves the machine. Starts the service with a temporary database and a stand-in Discord, sends it genuine and forged requests, and keeps a page
-    open with what arrived, until Ctrl-C.
+    Nothing leaves the machine. Starts the service with a temporary database and a stand-in Discord, sends it genuine and
+    forged requests, and keeps a page open with what arrived, until Ctrl-C.
     """
     import logging
 

@@ -22,8 +22,9 @@ __all__ = ["command"]
 def command(target: str) -> None:
     """Run the handlers of an app in their own process.
 
-    Runs the worker called WORKER in the Python module MODULE until SIGTERM or Ctrl-C. For apps that store events with Receiver and leave the handling to another process: WORKER is a perscom_receiver.Worker,
-    or a function that returns one. The folder you are in is searched first.
+    Runs the worker called WORKER in the Python module MODULE until SIGTERM or Ctrl-C. For apps that store events with
+    Receiver and leave the handling to another process: WORKER is a perscom_receiver.Worker, or a function that returns one.
+    The folder you are in is searched first.
     """
     from .._run import run
     from ..logs import configure_logging
