@@ -9,12 +9,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from perscom_adapters import Destination
-from perscom_receiver import ConfigurationError, Event, Receiver, SQLiteInbox, Worker
+from perscom_receiver import ConfigurationError, Receiver, SQLiteInbox, Worker
 
 from .config import Config, DestinationConfig, ListenAddress
 from .metrics import Metrics
@@ -45,23 +46,6 @@ class Service:
         return f"{self.config.server.public or web_url(self.public)}{WEBHOOK_PATH}"
 
 
-class _Noticing:
-    """The inbox, with a word to the service when a new event was stored."""
-
-    def __init__(self, inbox: SQLiteInbox, stored: Callable[[], None]) -> None:
-        self._inbox = inbox
-        self._stored = stored
-
-    def add(self, event: Event) -> bool:
-        raise NotImplementedError("The service is asynchronous.")
-
-    async def aadd(self, event: Event) -> bool:
-        new = await self._inbox.aadd(event)
-        if new:
-            self._stored()
-        return new
-
-
 @asynccontextmanager
 async def running(
     config: Config,
@@ -77,25 +61,30 @@ async def running(
     """
     inbox = SQLiteInbox(config.server.database, keep_bodies=config.privacy.keep_bodies, now=now)
     metrics, changes = Metrics(), Changes(inbox)
-    with _listener(config.server.listen) as public_socket, _listener(config.server.status) as status_socket:
+    with (
+        contextlib.closing(inbox),
+        _listener(config.server.listen) as public_socket,
+        _listener(config.server.status) as status_socket,
+    ):
         service = Service(config, inbox, _address(public_socket), _address(status_socket))
         await inbox.database.awrite(lambda connection: None)  # a file that cannot be used is told now, not at the first event
-        receiver = Receiver(
-            *config.site.secrets,
-            inbox=_Noticing(inbox, service.first_call.set),
-            now=lambda: datetime.fromtimestamp(now(), UTC),
-        )
+        receiver = Receiver(*config.site.secrets, inbox=inbox, now=lambda: datetime.fromtimestamp(now(), UTC))
+
+        def answered(status: int) -> None:
+            metrics.answered(status)
+            if status == HTTPStatus.ACCEPTED:
+                service.first_call.set()
+
         worker = Worker(inbox, router_for(destinations, config.site, metrics.posted))
         async with (
             _worked(worker),
-            _served(PublicApp(receiver, metrics.answered), public_socket),
+            _served(PublicApp(receiver, answered), public_socket),
             _served(status_app(config, inbox, metrics, changes, page), status_socket),
         ):
             try:
                 yield service
             finally:
                 changes.close()
-    inbox.close()
 
 
 def web_url(address: ListenAddress) -> str:
