@@ -1,6 +1,8 @@
 """Verify only: your code runs for genuine calls and for nothing else.
 
-PERSCOM_WEBHOOK_SECRET=... uvicorn fastapi_receiver:app
+Run it:
+
+    PERSCOM_WEBHOOK_SECRET=... uvicorn fastapi_receiver:app
 """
 
 import os

@@ -1,7 +1,9 @@
 """Never lose an event, with Flask: the app stores, a worker of its own handles.
 
-PERSCOM_WEBHOOK_SECRET=... gunicorn --workers 4 --preload flask_receiver:app
-perscom-bridge work flask_receiver:worker
+Run it:
+
+    PERSCOM_WEBHOOK_SECRET=... gunicorn --workers 4 --preload flask_receiver:app
+    perscom-bridge work flask_receiver:worker
 """
 
 import os

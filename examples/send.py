@@ -1,6 +1,8 @@
 """Send an event the way PERSCOM does: to try out a receiver, or to feed one from your own system.
 
-PERSCOM_WEBHOOK_SECRET=... python send.py http://127.0.0.1:8000/webhooks/perscom rankrecord.created
+Run it:
+
+    PERSCOM_WEBHOOK_SECRET=... python send.py http://127.0.0.1:8000/webhooks/perscom rankrecord.created
 """
 
 import http.client

@@ -1,6 +1,8 @@
 """Never lose an event: verify, store, answer, and handle afterwards.
 
-PERSCOM_WEBHOOK_SECRET=... uvicorn starlette_receiver:app
+Run it:
+
+    PERSCOM_WEBHOOK_SECRET=... uvicorn starlette_receiver:app
 """
 
 import asyncio
