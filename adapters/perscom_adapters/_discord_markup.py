@@ -24,7 +24,7 @@ _TITLE_MARKUP = str.maketrans({mark: f"\\{mark}" for mark in "\\*_~|`<"})
 _TITLE_REST = re.compile(r"(?<=\])\(|@(?=everyone|here)")
 _LINK_OR_EMOJI = re.compile(r"://|:[^\s:]+:")
 # "1." makes a list, "+" does in other dialects; the others are marks of lists, quotes, headings and small print.
-_LINE_START = re.compile(r"^([^\S\n]*\d*)([.+#>-])", re.MULTILINE)
+_LINE_START = re.compile(r"^(\s*\d*)([.+#>-])")
 # Footers are not parsed at all: a backslash would show there. A word joiner, which has no width, breaks what looks like markup.
 _FOOTER_MARKUP = re.compile(r"<(?=[@#:/\w])|@(?=everyone|here)|:(?=//)|:(?=[^\s:]+:)")
 _WORD_JOINER = "\u2060"
@@ -36,10 +36,13 @@ _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_STYLE = {"date": "D", "datetime": "f"}
 
 
-def escape(text: str, *, alone: bool = True) -> str:
-    """``text`` for a description or a field's value. Discord shows it as it is. Unless ``alone``, something may follow it."""
-    colon = _COLON if alone else _COLON_OR_LAST
-    return _LINE_START.sub(r"\1\\\2", colon.sub(r"\:", text.translate(_MARKUP)))
+def escape(text: str, *, begins: bool = True, ends: bool = True) -> str:
+    """``text`` (one line of it) for a description or a field's value. Discord shows it as it is.
+
+    ``begins`` and ``ends``: nothing but white space stands before it on its line, nothing follows it.
+    """
+    escaped = (_COLON if ends else _COLON_OR_LAST).sub(r"\:", text.translate(_MARKUP))
+    return _LINE_START.sub(r"\1\\\2", escaped) if begins else escaped
 
 
 def escape_title(text: str) -> str:
@@ -68,7 +71,8 @@ def _write_runs(runs: tuple[Run, ...]) -> str:
     previous = ""
     for place, run in enumerate(runs, 1):
         stars = "*" * (2 * run.bold + run.italic)
-        text = _write_run(run, stars, alone=place == len(runs) and not stars)
+        # Inside of markers Discord begins anew, as on a fresh line.
+        text = _write_run(run, stars, begins=bool(stars) or not out.strip(), ends=not stars and place == len(runs))
         # "**a***b*" is read as one stretch. A word joiner keeps the two pairs of stars apart.
         if stars and previous and text.startswith("*") and out.endswith("*"):
             out += _WORD_JOINER
@@ -77,13 +81,13 @@ def _write_runs(runs: tuple[Run, ...]) -> str:
     return out
 
 
-def _write_run(run: Run, stars: str, *, alone: bool) -> str:
+def _write_run(run: Run, stars: str, *, begins: bool, ends: bool) -> str:
     if run.time is not None:
         core = _write_time(run.time)
     elif run.url is not None:
-        core = f"[{escape(_label(run.text), alone=False)}]({_address(run.url)})"
+        core = f"[{escape(_label(run.text), ends=False)}]({_address(run.url)})"
     else:
-        core = escape(run.text, alone=alone)
+        core = escape(run.text, begins=begins, ends=ends)
     if not stars or is_blank(run.text):
         return core
     # Emphasis must not begin or end with white space: that stays outside.

@@ -7,7 +7,7 @@ Links exist only as :class:`Link`, whose address is checked when it is made.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -147,26 +147,33 @@ def safe_url(url: object) -> str | None:
     return url
 
 
-def plain(part: Message | Block | Inline | tuple[Inline, ...], *, tz_suffix: str = " UTC") -> str:
-    """The same as plain text, for logs of a person, terminals, notifications and tests."""
+def plain(part: Message | Block | Inline | tuple[Inline, ...]) -> str:
+    """The same as plain text, with times in UTC: for terminals, notifications and platforms that show no local time."""
     match part:
         case Text(text):
             return text
         case Bold(parts) | Italic(parts) | Paragraph(parts):
-            return plain(parts, tz_suffix=tz_suffix)
+            return plain(parts)
         case Link(label, _):
             return label
         case Time(at, style):
-            utc = at - (at.utcoffset() or timedelta())
-            return f"{utc:%Y-%m-%d}" if style == "date" else f"{utc:%Y-%m-%d %H:%M}{tz_suffix}"
+            return f"{_utc(at):%Y-%m-%d}" if style == "date" else f"{_utc(at):%Y-%m-%d %H:%M} UTC"
         case BulletList(items, numbered):
             marks = (f"{n}." if numbered else "-" for n in range(1, len(items) + 1))
             return "\n".join(f"{mark} {plain(item)}" for mark, item in zip(marks, items, strict=True))
         case Quote(blocks):
             return "\n".join(plain(block) for block in blocks)
         case tuple():
-            return "".join(plain(p, tz_suffix=tz_suffix) for p in part)
+            return "".join(plain(inner) for inner in part)
         case Message():
             lines = [part.title, *(plain(block) for block in part.blocks)]
             lines += [f"{field.name}: {plain(field.value)}" for field in part.fields]
             return "\n".join(lines)
+
+
+def _utc(at: datetime) -> datetime:
+    """``at`` in UTC; as it is where the calendar ends on the way there."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return at

@@ -416,6 +416,11 @@ def test_bold_and_italic_nest_and_close() -> None:
     assert description(paragraph("a ", Bold((Text("b "), Italic((Text("c"),)), Text(" d"))), " e")) == "a **b** ***c*** **d** e"
 
 
+def test_a_full_stop_is_escaped_only_where_a_list_could_begin() -> None:
+    assert description(paragraph("1. ", Bold((Text("2. a"),)), ". b")) == "1\\. **2\\. a**. b"
+    assert description(paragraph(Bold((Text(" "),)), Italic((Text("\t"),)), "1. a")) == "1\\. a"
+
+
 def test_emphasis_that_touches_is_kept_apart_by_a_word_joiner() -> None:
     assert description(paragraph(Bold((Text("b"),)), Italic((Text("i"),)), "p")) == "**b**\u2060*i*p"
 
