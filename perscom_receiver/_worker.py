@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import os
 import random
 import socket
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
 
+from ._call import call, is_cut_off, written
 from ._errors import ConfigurationError, DestinationError, Unavailable
+from ._event import Event
 from ._inbox import Pending, SQLiteInbox
 from ._retry import RetryPolicy
 from ._router import Handler, Router
@@ -34,7 +36,6 @@ BEAT = 5.0
 """Seconds between signs of life, and between renewals of leases."""
 PRUNE = 3600.0
 PLAN_AT_ONCE = 200
-SYNC_THREADS = 16
 
 
 class Worker:
@@ -69,40 +70,45 @@ class Worker:
         self._lease = lease
         self._running = running
         self._grace = grace
+        self._opened: tuple[Handler, ...] | None = None
         self._handlers: dict[str, Handler] = {}
         self._lanes: dict[str, int] = {}
         self._tasks: dict[asyncio.Task[None], Task] = {}
+        self._leased_until = 0.0
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Work until ``stop`` is set (or this is cancelled); then let running handlers end, and give the rest back."""
         stop = stop or asyncio.Event()
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
 
-        def call() -> None:
-            loop.call_soon_threadsafe(wake.set)
+        def wake_up() -> None:
+            with suppress(RuntimeError):  # the loop was closed at this moment
+                loop.call_soon_threadsafe(wake.set)
 
-        unlisten = self.inbox.database.listen(call)
-        threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="perscom-handler")
+        unlisten = self.inbox.database.listen(wake_up)
         chores = [asyncio.create_task(self._beat()), asyncio.create_task(_set_when(stop, wake))]
         try:
-            await self._open_lanes()
             while not stop.is_set():
                 wake.clear()
-                if not await self._step(threads, wake):
+                if not (await self._open_lanes() and await self._step(wake)):
                     await _wait(wake, POLL)
         finally:
             unlisten()
+            await self._drain()  # with signs of life: leases are renewed until the last handler has ended
             for chore in chores:
                 chore.cancel()
-            await self._drain()
-            threads.shutdown(wait=False, cancel_futures=True)
             await self._try(lambda connection: self.inbox.leave(connection, self.id))
 
     def start_thread(self) -> WorkerThread:
         """Work in a thread with its own event loop, for programs without one (Flask). Start it after a fork, not before."""
         return WorkerThread(self)
 
-    async def _open_lanes(self) -> None:
+    async def _open_lanes(self) -> bool:
+        """Have a lane for each handler, also for those that were registered since. False when the database cannot commit."""
+        handlers = self.router.handlers
+        if handlers == self._opened:
+            return True
+
         def open_lanes(connection: Connection) -> dict[str, int]:
             return {
                 handler.key: self.inbox.queue.lane(
@@ -112,83 +118,100 @@ class Worker:
                     repeat_unclear=handler.repeat_unclear,
                     fingerprint=handler.fingerprint,
                 )
-                for handler in self.router.handlers
+                for handler in handlers
             }
 
-        self._handlers = {handler.key: handler for handler in self.router.handlers}
-        while True:
-            try:
-                self._lanes = await self.inbox.database.awrite(open_lanes)
-                break
-            except Unavailable as error:
-                _log.error("The worker cannot begin: %s", error)
-                await asyncio.sleep(POLL)
-        for name, count in await self.inbox.database.aread(self.inbox.queue.backlog):
+        try:
+            self._lanes = await self.inbox.database.awrite(open_lanes)
+            self._handlers = {handler.key: handler for handler in handlers}
+            self._opened = handlers
+            backlog = await self.inbox.database.aread(self.inbox.queue.backlog)
+        except Unavailable as error:
+            _log.error("The worker cannot begin: %s", error)
+            return False
+        for name, count in backlog:
             if name not in self._lanes:
                 _log.warning("%d tasks wait for a handler called %r, which this worker does not have", count, name)
+        return True
 
-    async def _step(self, threads: ThreadPoolExecutor, wake: asyncio.Event) -> bool:
+    async def _step(self, wake: asyncio.Event) -> bool:
         """Make tasks of new events, and begin what is due. False when there was nothing to do."""
         room = self._running - len(self._tasks)
         try:
             due, pending = await self.inbox.database.aread(self._look)
             if pending:
-                plans = {
-                    found.row: [self._lanes[handler.key] for handler in self.router.matching(found.event)] for found in pending
-                }
+                plans = {found.row: self._wanted_by(found.event) for found in pending}
                 await self.inbox.database.awrite(lambda connection: self.inbox.plan(connection, plans))
             elif due is None or due > self.inbox.now() or room <= 0:
                 return False
-            claims = await self.inbox.database.awrite(lambda connection: self._claims(connection, room))
+            running = list(self._tasks.values())
+            claims = await self.inbox.database.awrite(lambda connection: self._claims(connection, room, running))
         except Unavailable as error:
             _log.error("The worker pauses: %s", error)
             return False
         for claim in claims:
             for task in claim.tasks:
-                running = asyncio.create_task(self._work(self._handlers[claim.lane.name], task, threads))
-                self._tasks[running] = task
-                running.add_done_callback(self._tasks.pop)
-                running.add_done_callback(lambda _: wake.set())
+                attempt = asyncio.create_task(self._work(self._handlers[claim.lane.name], task))
+                self._tasks[attempt] = task
+                attempt.add_done_callback(self._tasks.pop)
+                attempt.add_done_callback(lambda _: wake.set())
         return bool(claims or pending)
 
     def _look(self, connection: Connection) -> tuple[float | None, list[Pending]]:
         return self.inbox.queue.next_ready(connection, self._lanes.values()), self.inbox.pending(connection, PLAN_AT_ONCE)
 
-    def _claims(self, connection: Connection, room: int) -> list[Claim]:
+    def _wanted_by(self, event: Event) -> list[int]:
+        """The lanes of the handlers that want ``event``. A condition that fails is not met, and does not harm the others."""
+        lanes = []
+        for handler in self._handlers.values():
+            try:
+                if handler.wants(event):
+                    lanes.append(self._lanes[handler.key])
+            except Exception:  # noqa: BLE001 - conditions are code of others
+                _log.exception("The condition of %s failed on %s %s", handler.key, event.id[:12], event.name)
+        return lanes
+
+    def _claims(self, connection: Connection, room: int, running: Collection[Task]) -> list[Claim]:
         """Claims of one ready lane after the other, until there is none or no room."""
-        claims = []
+        claims, now = [], self.inbox.now()
+        if now >= self._leased_until:
+            # The clock jumped, or the disk was full for long: what still runs here must not be claimed a second time.
+            self.inbox.queue.renew(connection, running, now + self._lease)
         while room > 0:
-            claim = self.inbox.queue.claim(connection, self.inbox.now(), self._lease, room, self._lanes.values())
+            claim = self.inbox.queue.claim(connection, now, self._lease, room, self._lanes.values())
             if claim is None:
                 break
             claims.append(claim)
             room -= len(claim.tasks)
         return claims
 
-    async def _work(self, handler: Handler, task: Task, threads: ThreadPoolExecutor) -> None:
+    async def _work(self, handler: Handler, task: Task) -> None:
         """One attempt, from the mark that it begins to the record of how it ended."""
         if not await self._try(lambda connection: self.inbox.queue.start(connection, task, self.inbox.now())):
             return  # the lease was lost, or the disk is full: in both cases nothing was done yet
         began = time.perf_counter()
         try:
-            receipt = await _call(handler, task, threads)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is an outcome, which is kept
+            receipt = await call(handler, task.event)
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_cut_off():
+                raise
+            # Whatever else a handler raises is an outcome, which is kept.
             result = self._failed(handler, task, error)
         else:
-            kept = msgspec.json.encode(receipt).decode() if isinstance(receipt, msgspec.Struct) else None
-            result = Result(state=State.DONE, outcome="done", receipt=kept)
+            result = Result(state=State.DONE, outcome="done", receipt=written(receipt, handler))
             _log.info("handled %s %s by %s", task.event.id[:12], task.event.name, handler.key)
         result = msgspec.structs.replace(result, ms=(time.perf_counter() - began) * 1000)
         # What was done must be remembered, or it would be done again: a disk that is full for a while is waited for.
         while await self._try(lambda connection: self.inbox.queue.settle(connection, task, result, self.inbox.now())) is None:
             await asyncio.sleep(1)
 
-    def _failed(self, handler: Handler, task: Task, error: Exception) -> Result:
+    def _failed(self, handler: Handler, task: Task, error: BaseException) -> Result:
         """What follows from the error of an attempt, with a line in the log."""
         now = self.inbox.now()
         status = error.status if isinstance(error, DestinationError) else None
         outcome = error.outcome if isinstance(error, DestinationError) else "retry"
         text = str(error) if isinstance(error, DestinationError) else f"{type(error).__name__} (see the log)"
+        text = text.encode(errors="replace").decode()  # half a surrogate pair cannot be stored
         wait = self._retry.delay(task.attempt, age=now - task.received, chance=random.random())
         if isinstance(error, DestinationError) and error.retry_after is not None and wait is not None:
             wait = error.retry_after
@@ -209,12 +232,15 @@ class Worker:
         """Signs of life, renewals of leases and, once an hour, forgetting what is too old."""
         inbox, pruned = self.inbox, 0.0
 
-        def beat(connection: Connection) -> None:
+        def beat(connection: Connection, running: Collection[Task], until: float) -> bool:
             inbox.beat(connection, self.id)
-            inbox.queue.renew(connection, self._tasks.values(), inbox.now() + self._lease)
+            inbox.queue.renew(connection, running, until)
+            return True
 
         while True:
-            await self._try(beat)
+            until = inbox.now() + self._lease
+            if await self._try(partial(beat, running=list(self._tasks.values()), until=until)):
+                self._leased_until = until
             if time.monotonic() - pruned > PRUNE and not await self._try(inbox.prune):
                 pruned = time.monotonic()
             await asyncio.sleep(BEAT)
@@ -260,14 +286,6 @@ class WorkerThread:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
-
-
-async def _call(handler: Handler, task: Task, threads: ThreadPoolExecutor) -> object:
-    if inspect.iscoroutinefunction(handler.call):
-        return await handler.call(task.event)
-    result = await asyncio.get_running_loop().run_in_executor(threads, handler.call, task.event)
-    # A callable object or a partial may turn out to be async only when it is called.
-    return await result if inspect.isawaitable(result) else result
 
 
 async def _set_when(stop: asyncio.Event, wake: asyncio.Event) -> None:

@@ -207,8 +207,10 @@ class Writer:
             _log.warning("The write-ahead log of the database could not be emptied: %s", error)
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        while self._dirty.wait() and not self._ended.wait(CHECKPOINT_EVERY):
-            self._dirty.clear()
+        while self._dirty.wait():
+            self._dirty.clear()  # before the look at the end, which is told by setting both, this one last
+            if self._ended.wait(CHECKPOINT_EVERY):
+                break
             try:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             except sqlite3.Error as error:

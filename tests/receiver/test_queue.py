@@ -1,0 +1,768 @@
+"""The queue: lanes, leases, fencing, holds and pauses; and a state machine that looks for an order in which it breaks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
+
+from perscom_receiver._migrations import MIGRATIONS
+from perscom_receiver.queue import Claim, Connection, Database, Queue, Result, State, Task
+from perscom_receiver.testing import make_event
+
+T = TypeVar("T")
+LEASE = 30.0
+DONE = Result(state=State.DONE, outcome="done")
+FAILED = Result(state=State.DEAD, outcome="rejected", error="No.")
+
+
+def retry(at: float, *, hold: bool = False) -> Result:
+    return Result(state=State.WAITING, outcome="retry", at=at, hold=hold, error="Not now.")
+
+
+def pause(reason: str) -> Result:
+    return Result(state=State.WAITING, outcome="permanent", pause=reason, error=reason)
+
+
+def store_event(connection: Connection, site: str = "default") -> int:
+    event = make_event("user.created")
+    row = connection.execute(
+        "INSERT INTO event (site, created, digest, endpoint, name, received, body) VALUES (?, ?, ?, '', ?, 5, ?) RETURNING id",
+        (site, event.created_us, bytes.fromhex(event.id), event.name, event.body),
+    ).fetchone()
+    return int(row[0])
+
+
+class Desk:
+    """A queue and a clock that stands still. Each call is a transaction of its own."""
+
+    def __init__(self, database: Database, site: str = "default", name: str = "inbox") -> None:
+        self.database = database
+        self.queue = Queue(site, name)
+        self.now = 1000.0
+        self.lanes: list[int] = []
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        return self.database.write(work, timeout=10)
+
+    def lane(self, name: str, *, width: int = 1, repeat_unclear: bool = True, fingerprint: str | None = None) -> int:
+        lane = self.write(
+            lambda c: self.queue.lane(c, name, width=width, repeat_unclear=repeat_unclear, fingerprint=fingerprint)
+        )
+        if lane not in self.lanes:
+            self.lanes.append(lane)
+        return lane
+
+    def put(self, lane: int, count: int = 1, *, due: float = 0.0) -> list[int]:
+        """New events with a task each in ``lane``; the ids of the tasks, in that order."""
+
+        def work(connection: Connection) -> list[int]:
+            events = [store_event(connection, self.queue.site) for _ in range(count)]
+            assert all(self.queue.enqueue(connection, lane, event, due=due) for event in events)
+            found = [connection.execute("SELECT id FROM task WHERE event = ?", (event,)).fetchone() for event in events]
+            return [int(row[0]) for row in found]
+
+        return self.write(work)
+
+    def claim(self, n: int = 100, *, lanes: Collection[int] | None = None, lease: float = LEASE) -> Claim | None:
+        return self.write(lambda c: self.queue.claim(c, self.now, lease, n, self.lanes if lanes is None else lanes))
+
+    def take(self, n: int = 100, *, lanes: Collection[int] | None = None) -> list[Task]:
+        claim = self.claim(n, lanes=lanes)
+        return [] if claim is None else list(claim.tasks)
+
+    def take_one(self, *, lanes: Collection[int] | None = None) -> Task:
+        (task,) = self.take(1, lanes=lanes)
+        return task
+
+    def start(self, task: Task) -> bool:
+        return self.write(lambda c: self.queue.start(c, task, self.now))
+
+    def settle(self, task: Task, result: Result) -> bool:
+        return self.write(lambda c: self.queue.settle(c, task, result, self.now))
+
+    def run(self, task: Task, result: Result = DONE) -> None:
+        assert self.start(task)
+        assert self.settle(task, result)
+
+    def release(self, *tasks: Task) -> None:
+        self.write(lambda c: self.queue.release(c, tasks, self.now))
+
+    def next_ready(self) -> float | None:
+        return self.database.read(lambda c: self.queue.next_ready(c, self.lanes))
+
+    def attempts(self, task: int) -> list[tuple[object, ...]]:
+        query = "SELECT n, started, outcome, error FROM attempt WHERE task = ? ORDER BY n"
+        return self.database.read(lambda c: c.execute(query, (task,)).fetchall())
+
+    def row(self, task: int, columns: str = "state, attempt") -> tuple[object, ...]:
+        found = self.database.read(lambda c: c.execute(f"SELECT {columns} FROM task WHERE id = ?", (task,)).fetchone())
+        return tuple(found)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "queue.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
+
+
+def ids(tasks: Collection[Task]) -> list[int]:
+    return [task.id for task in tasks]
+
+
+class TestClaims:
+    def test_an_empty_queue_gives_nothing(self, desk: Desk) -> None:
+        assert desk.claim() is None
+        desk.lane("discord")
+        assert desk.claim() is None
+        assert desk.next_ready() is None
+
+    def test_tasks_come_oldest_first_and_no_more_than_asked_for(self, desk: Desk) -> None:
+        tasks = desk.put(desk.lane("discord", width=10), 5)
+        assert ids(desk.take(3)) == tasks[:3]
+        assert ids(desk.take(3)) == tasks[3:]
+        assert desk.claim(3) is None
+
+    def test_a_task_carries_its_event_its_attempt_and_when_it_was_received(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        task = desk.take_one()
+        assert (task.attempt, task.received, task.unclear) == (1, 5.0, False)
+        assert task.event.name == "user.created"
+
+    def test_a_lane_never_has_more_tasks_at_once_than_its_width(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord", width=3), 10)
+        first = desk.take()
+        assert len(first) == 3
+        assert desk.claim() is None, "its width is used up"
+        desk.run(first[0])
+        assert len(desk.take()) == 1
+
+    def test_a_lane_that_was_made_narrower_is_not_over_its_new_width(self, desk: Desk) -> None:
+        lane = desk.lane("discord", width=4)
+        tasks = desk.put(lane, 4)
+        desk.release(*desk.take())  # the worker stops, its settings are changed
+        desk.lane("discord", width=1)
+        assert ids(desk.take()) == tasks[:1]
+        assert desk.take() == []
+        desk.now += LEASE + 1
+        assert ids(desk.take()) == tasks[:1]
+
+    def test_a_lane_that_was_made_narrower_while_its_tasks_run_waits_until_there_is_room(self, desk: Desk) -> None:
+        lane = desk.lane("discord", width=3)
+        (waiting, *_) = reversed(desk.put(lane, 4))
+        running = desk.take()
+        desk.lane("discord", width=1)
+        desk.put(lane)  # something new wakes the lane
+        for task in running:
+            assert desk.take() == []
+            desk.run(task)
+        assert ids(desk.take()) == [waiting]
+
+    def test_the_lane_that_has_been_ready_longest_is_next(self, desk: Desk) -> None:
+        late, early = desk.lane("late"), desk.lane("early")
+        desk.put(late, due=200)
+        desk.put(early, due=100)
+        claims = [desk.claim(), desk.claim()]
+        assert [claim.lane.name for claim in claims if claim] == ["early", "late"]
+
+    def test_only_lanes_that_were_named_are_looked_at(self, desk: Desk) -> None:
+        mine, other = desk.lane("mine"), desk.lane("other")
+        (task,) = desk.put(mine)
+        desk.put(other)
+        assert ids(desk.take(lanes=[mine])) == [task]
+        assert desk.claim(lanes=[mine]) is None
+
+    def test_a_task_is_not_claimed_before_it_is_due(self, desk: Desk) -> None:
+        (task,) = desk.put(desk.lane("discord"), due=1060)
+        assert desk.claim() is None
+        assert desk.next_ready() == 1060
+        desk.now = 1060
+        assert ids(desk.take()) == [task]
+
+    def test_a_task_that_is_due_earlier_is_not_hidden_by_one_that_is_due_later(self, desk: Desk) -> None:
+        lane = desk.lane("discord", width=2)
+        (late,) = desk.put(lane, due=5000)
+        (early,) = desk.put(lane, due=1000)
+        assert ids(desk.take()) == [early]
+        assert desk.next_ready() == min(1000 + LEASE, 5000)
+        desk.now = 5000
+        assert late in ids(desk.take())
+
+    @pytest.mark.parametrize("trouble", ["full", "paused", "resting", "dead letters"])
+    def test_a_lane_in_trouble_delays_no_other(self, desk: Desk, trouble: str) -> None:
+        stuck, well = desk.lane("stuck"), desk.lane("well")
+        desk.put(stuck, 50)
+        task = desk.take_one()
+        if trouble == "paused":
+            desk.run(task, pause("The webhook is gone."))
+        elif trouble == "resting":
+            desk.run(task, retry(desk.now + 3600, hold=True))
+        elif trouble == "dead letters":
+            desk.run(task, FAILED)
+            desk.take()
+        tasks = desk.put(well, 3)
+        for expected in tasks:
+            assert ids(desk.take()) == [expected]
+            desk.now += 0.1
+            desk.run(Task(id=expected, event=make_event("user.created"), attempt=1, received=5, unclear=False))
+        assert desk.take() == []
+
+    def test_the_backlog_tells_what_waits_or_runs_by_lane(self, desk: Desk) -> None:
+        desk.put(desk.lane("b"), 3)
+        desk.put(desk.lane("a"), 1)
+        desk.lane("idle")
+        desk.run(desk.take_one())
+        desk.take_one()
+        assert desk.database.read(desk.queue.backlog) == [("a", 1), ("b", 2)]
+
+
+class TestLeases:
+    def test_a_leased_task_is_nobody_elses_until_the_lease_runs_out(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        first = desk.take_one()
+        desk.now += LEASE - 1
+        assert desk.take() == []
+        desk.now += 1
+        second = desk.take_one()
+        assert (second.id, second.attempt) == (first.id, 2)
+
+    def test_a_lease_holds_as_long_as_it_is_renewed(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        task = desk.take_one()
+        for _ in range(5):
+            desk.now += LEASE - 1
+            desk.write(lambda c: desk.queue.renew(c, [task], desk.now + LEASE))
+            assert desk.take() == []
+        assert desk.start(task)
+        assert desk.settle(task, DONE)
+
+    def test_a_lost_lease_stays_lost_when_it_is_renewed(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        lost = desk.take_one()
+        desk.now += LEASE
+        held = desk.take_one()
+        desk.write(lambda c: desk.queue.renew(c, [lost], desk.now + 1e6))
+        assert desk.row(held.id, "lease") == (desk.now + LEASE,)
+
+    def test_work_does_not_begin_when_the_lease_was_lost(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        lost = desk.take_one()
+        desk.now += LEASE
+        held = desk.take_one()
+        assert not desk.start(lost)
+        assert desk.start(held)
+
+    def test_work_does_not_begin_when_the_lease_ran_out_and_anybody_may_take_the_task(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        asleep = desk.take_one()
+        desk.now += LEASE  # the machine was suspended between the claim and the start
+        assert not desk.start(asleep)
+        assert not desk.take_one().unclear
+
+    def test_a_late_settlement_is_refused_and_changes_nothing(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        late = desk.take_one()
+        desk.start(late)
+        desk.now += LEASE
+        held = desk.take_one()
+        before = desk.row(held.id, "*")
+        assert not desk.settle(late, DONE)
+        assert desk.row(held.id, "*") == before
+        desk.run(held)
+        assert not desk.settle(held, FAILED), "nobody settles twice"
+        assert desk.row(held.id) == (State.DONE, 2)
+
+    def test_a_result_that_is_late_but_still_the_newest_counts(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        task = desk.take_one()
+        desk.start(task)
+        desk.now += 10 * LEASE
+        assert desk.settle(task, DONE)
+        assert desk.take() == []
+
+    def test_a_crash_before_the_start_is_repeated_without_a_second_thought(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord", repeat_unclear=False))
+        task = desk.take_one()
+        desk.now += LEASE
+        again = desk.take_one()
+        assert (again.attempt, again.unclear) == (2, False)
+        assert desk.attempts(task.id) == []
+
+    def test_a_worker_that_stops_gives_its_leases_back_at_once(self, desk: Desk) -> None:
+        tasks = desk.put(desk.lane("discord", width=2), 2)
+        held = desk.take()
+        desk.start(held[0])
+        desk.release(*held)
+        again = desk.take()
+        assert ids(again) == tasks
+        assert [task.unclear for task in again] == [True, False]
+
+    @pytest.mark.parametrize("state", ["resting", "paused"])
+    def test_a_release_wakes_no_lane_that_rests_or_is_paused(self, desk: Desk, state: str) -> None:
+        desk.put(desk.lane("discord", width=2), 3)
+        first, second = desk.take()
+        desk.run(first, pause("Gone.") if state == "paused" else retry(desk.now + 60, hold=True))
+        desk.release(second)
+        assert desk.take() == []
+        assert desk.next_ready() == (None if state == "paused" else desk.now + 60)
+        desk.now += 60
+        assert len(desk.take()) == (0 if state == "paused" else 2)
+
+    def test_a_release_of_a_lost_lease_takes_nothing_from_its_new_holder(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        lost = desk.take_one()
+        desk.now += LEASE
+        held = desk.take_one()
+        desk.release(lost)
+        assert desk.take() == []
+        desk.run(held)
+
+
+class TestUnclear:
+    def test_a_task_cut_off_in_the_middle_is_repeated_where_the_lane_says_so(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord", repeat_unclear=True))
+        task = desk.take_one()
+        desk.start(task)
+        desk.now += LEASE
+        again = desk.take_one()
+        assert (again.id, again.attempt, again.unclear) == (task.id, 2, True)
+        assert desk.attempts(task.id) == [
+            (1, 1000.0, "unclear", "It was cut off in the middle: nobody knows whether it was done.")
+        ]
+        desk.run(again)
+        assert [outcome for _, _, outcome, _ in desk.attempts(task.id)] == ["unclear", "done"]
+
+    def test_a_task_cut_off_in_the_middle_is_put_aside_where_the_lane_says_so(self, desk: Desk) -> None:
+        cut_off, next_one = desk.put(desk.lane("discord", repeat_unclear=False), 2)
+        task = desk.take_one()
+        desk.start(task)
+        desk.now += LEASE
+        assert ids(desk.take()) == [next_one]
+        assert desk.row(cut_off) == (State.DEAD, 1)
+        assert not desk.settle(task, DONE), "what was put aside waits for the operator"
+
+    def test_a_task_that_was_put_aside_can_be_revived_and_is_marked_as_unclear(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord", repeat_unclear=False))
+        task = desk.take_one()
+        desk.start(task)
+        desk.now += LEASE
+        assert desk.take() == []
+        assert desk.write(lambda c: desk.queue.revive(c, task.id, desk.now))
+        again = desk.take_one()
+        assert (again.attempt, again.unclear) == (2, True)
+        assert not desk.settle(task, DONE)
+        desk.run(again)
+        assert desk.row(task.id) == (State.DONE, 2)
+
+
+class TestOutcomes:
+    def test_a_task_that_is_done_is_over_and_leaves_its_receipt(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        task = desk.take_one()
+        desk.run(task, Result(state=State.DONE, outcome="done", receipt='{"id":"1"}', status=204, ms=12.5))
+        assert desk.row(task.id, "state, lease, started, settled, receipt") == (State.DONE, None, None, 1000.0, '{"id":"1"}')
+        assert desk.attempts(task.id) == [(1, 1000.0, "done", None)]
+        desk.now += 1e9
+        assert desk.take() == []
+
+    def test_a_task_to_be_tried_again_lets_the_others_pass_without_hold(self, desk: Desk) -> None:
+        first, second = desk.put(desk.lane("handler"), 2)
+        desk.run(desk.take_one(), retry(desk.now + 60))
+        passing = desk.take_one()
+        assert passing.id == second
+        desk.run(passing)
+        assert desk.take() == []
+        desk.now += 60
+        again = desk.take_one()
+        assert (again.id, again.attempt) == (first, 2)
+
+    def test_a_task_to_be_tried_again_keeps_its_place_with_hold(self, desk: Desk) -> None:
+        tasks = desk.put(desk.lane("discord"), 3)
+        for wait in (60, 120):
+            desk.run(desk.take_one(), retry(desk.now + wait, hold=True))
+            desk.now += wait - 1
+            assert desk.take() == [], "those behind it wait with it"
+            assert desk.next_ready() == desk.now + 1
+            desk.now += 1
+        order = []
+        while found := desk.take():
+            order += ids(found)
+            desk.run(found[0])
+        assert order == tasks
+
+    def test_a_new_task_does_not_overtake_one_that_is_held(self, desk: Desk) -> None:
+        lane = desk.lane("discord")
+        (first,) = desk.put(lane, due=1000)
+        desk.run(desk.take_one(), retry(1060, hold=True))
+        desk.now = 1030
+        desk.put(lane, due=1030)
+        assert desk.take() == []
+        assert desk.next_ready() == 1060
+        desk.now = 1060
+        assert ids(desk.take()) == [first]
+
+    def test_a_paused_lane_keeps_its_tasks_in_order_until_it_is_resumed(self, desk: Desk) -> None:
+        lane = desk.lane("discord")
+        tasks = desk.put(lane, 2)
+        desk.run(desk.take_one(), pause("The webhook is gone."))
+        tasks += desk.put(lane, 1)
+        desk.now += 1e6
+        assert desk.take() == []
+        assert desk.next_ready() is None
+        assert desk.write(lambda c: desk.queue.resume(c, "discord"))
+        assert not desk.write(lambda c: desk.queue.resume(c, "discord"))
+        order = []
+        while found := desk.take():
+            order += ids(found)
+            desk.run(found[0])
+        assert order == tasks
+
+    def test_a_pause_lasts_until_the_settings_of_the_lane_change(self, desk: Desk) -> None:
+        lane = desk.lane("discord", fingerprint="old address")
+        (task,) = desk.put(lane)
+        desk.run(desk.take_one(), pause("The webhook is gone."))
+        assert desk.lane("discord", fingerprint="old address") == lane
+        assert desk.take() == []
+        assert desk.lane("discord", fingerprint="new address") == lane
+        assert ids(desk.take()) == [task]
+
+    def test_a_pause_of_a_lane_without_fingerprint_survives_a_restart(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        desk.run(desk.take_one(), pause("The webhook is gone."))
+        desk.lane("discord")
+        assert desk.take() == []
+
+    def test_a_lane_that_is_paused_while_others_of_it_run_takes_their_results(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord", width=2), 3)
+        first, second = desk.take()
+        desk.run(first, pause("The webhook is gone."))
+        desk.run(second)
+        assert desk.take() == []
+
+    def test_what_runs_in_a_paused_lane_and_is_lost_comes_back_with_the_lane(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord", width=2), 2)
+        first, second = desk.take()
+        desk.run(first, pause("The webhook is gone."))
+        desk.now += 10 * LEASE
+        assert desk.take() == []
+        desk.write(lambda c: desk.queue.resume(c, "discord"))
+        assert ids(desk.take()) == [first.id, second.id]
+
+
+class TestDeadTasks:
+    def test_a_dead_task_runs_again_when_it_is_revived(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        task = desk.take_one()
+        desk.run(task, FAILED)
+        assert desk.row(task.id, "state, error") == (State.DEAD, "No.")
+        assert desk.write(lambda c: desk.queue.revive(c, task.id, desk.now))
+        again = desk.take_one()
+        assert (again.attempt, again.unclear) == (2, False)
+        desk.run(again)
+        assert not desk.write(lambda c: desk.queue.revive(c, task.id, desk.now)), "what is done is not dead"
+
+    def test_a_task_of_another_site_or_without_a_body_is_not_revived(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        task = desk.take_one()
+        desk.run(task, FAILED)
+        assert not desk.write(lambda c: Queue("other", "inbox").revive(c, task.id, desk.now))
+        assert not desk.write(lambda c: Queue("default", "sender").revive(c, task.id, desk.now))
+        assert not desk.write(lambda c: desk.queue.revive(c, 999, desk.now))
+        desk.write(lambda c: c.execute("UPDATE event SET body = NULL"))
+        assert not desk.write(lambda c: desk.queue.revive(c, task.id, desk.now))
+
+
+class TestEnqueue:
+    def test_the_same_event_is_enqueued_once_per_lane(self, desk: Desk) -> None:
+        one, two = desk.lane("one"), desk.lane("two")
+        event = desk.write(store_event)
+        added = [desk.write(lambda c, lane=lane: desk.queue.enqueue(c, lane, event, due=0)) for lane in (one, one, two)]  # type: ignore[misc]
+        assert added == [True, False, True]
+        assert len(desk.take(lanes=[one])) == len(desk.take(lanes=[two])) == 1
+
+    def test_once_holds_when_the_task_is_done_long_since(self, desk: Desk) -> None:
+        lane = desk.lane("one")
+        event = desk.write(store_event)
+        desk.write(lambda c: desk.queue.enqueue(c, lane, event, due=0))
+        desk.run(desk.take_one())
+        assert not desk.write(lambda c: desk.queue.enqueue(c, lane, event, due=0))
+        assert desk.take() == []
+
+    @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+    def test_a_task_lives_and_dies_with_the_transaction_of_somebody_else(self, desk: Desk, end: str) -> None:
+        lane = desk.lane("subscription")
+        with closing(sqlite3.connect(desk.database.path, isolation_level=None)) as theirs:
+            theirs.execute("BEGIN IMMEDIATE")
+            theirs.execute("CREATE TABLE orders (n INTEGER)")
+            theirs.execute("INSERT INTO orders VALUES (1)")
+            assert desk.queue.enqueue(theirs, lane, store_event(theirs), due=0)
+            theirs.execute(end)
+        assert len(desk.take()) == (1 if end == "COMMIT" else 0)
+
+    def test_a_task_is_gone_when_the_closure_that_enqueued_it_fails(self, desk: Desk) -> None:
+        lane = desk.lane("discord")
+
+        def work(connection: Connection) -> None:
+            desk.queue.enqueue(connection, lane, store_event(connection), due=0)
+            raise ValueError("something else went wrong")
+
+        with pytest.raises(ValueError, match="something else"):
+            desk.write(work)
+        assert desk.claim() is None
+
+    def test_two_sites_and_two_queues_with_the_same_lane_name_stay_apart(self, database: Database) -> None:
+        desks = [Desk(database, *names) for names in (("alpha", "inbox"), ("bravo", "inbox"), ("alpha", "sender"))]
+        lanes = [desk.lane("discord", fingerprint=str(n)) for n, desk in enumerate(desks)]
+        assert len(set(lanes)) == 3
+        tasks = [desk.put(lane)[0] for desk, lane in zip(desks, lanes, strict=True)]
+        desks[0].run(desks[0].take_one(), pause("Gone."))
+        assert [ids(desk.take()) for desk in desks] == [[], [tasks[1]], [tasks[2]]]
+        assert [len(database.read(desk.queue.backlog)) for desk in desks] == [1, 1, 1]
+        assert not desks[1].write(lambda c: desks[1].queue.resume(c, "discord"))
+        assert desks[0].write(lambda c: desks[0].queue.resume(c, "discord"))
+
+
+@dataclass
+class Known:
+    """What the model knows about one task."""
+
+    lane: int
+    state: State = State.WAITING
+    attempt: int = 0
+    lease: float = 0.0
+    started: bool = False
+
+
+@dataclass
+class KnownLane:
+    width: int
+    repeat_unclear: bool
+    paused: bool = False
+    rests_until: float = 0.0
+    tasks: list[int] = field(default_factory=list)
+
+
+LANES = [(1, True), (2, False), (3, True)]
+SECONDS = st.sampled_from([0.0, 1.0, LEASE, 3 * LEASE, 1e6])
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Any order of calls by workers that crash, dawdle and come back, while the clock jumps forward."""
+
+    held = Bundle("held")
+    ghosts = Bundle("ghosts")
+    """Claims of workers that everybody takes for dead, until they settle after all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        for step in MIGRATIONS:
+            for statement in step:
+                self.connection.execute(statement)
+        self.queue = Queue("default", "inbox")
+        self.now = 1000.0
+        self.tasks: dict[int, Known] = {}
+        self.lanes: dict[int, KnownLane] = {}
+        for n, (width, repeat) in enumerate(LANES):
+            lane = self.queue.lane(self.connection, f"lane {n}", width=width, repeat_unclear=repeat)
+            self.lanes[lane] = KnownLane(width, repeat)
+
+    def transact(self, work: Callable[[], T]) -> T:
+        self.connection.execute("BEGIN IMMEDIATE")
+        result = work()
+        self.connection.execute("COMMIT")
+        return result
+
+    def live(self, lane: int) -> int:
+        known = self.tasks.values()
+        return sum(1 for task in known if task.lane == lane and task.state is State.LEASED and task.lease > self.now)
+
+    def newest(self, task: Task) -> bool:
+        known = self.tasks[task.id]
+        return known.state is State.LEASED and known.attempt == task.attempt
+
+    # What happens
+
+    @rule(lane=st.integers(0, 2), wait=st.sampled_from([0.0, 0.0, LEASE]), count=st.integers(1, 3))
+    def enqueue(self, lane: int, wait: float, count: int) -> None:
+        lane_id = list(self.lanes)[lane]
+        for _ in range(count):
+            event = store_event(self.connection)
+            assert self.transact(lambda event=event: self.queue.enqueue(self.connection, lane_id, event, due=self.now + wait))  # type: ignore[misc]
+            assert not self.transact(lambda event=event: self.queue.enqueue(self.connection, lane_id, event, due=self.now))  # type: ignore[misc]
+            (task,) = self.connection.execute("SELECT id FROM task WHERE event = ?", (event,)).fetchone()
+            self.tasks[task] = Known(lane_id)
+
+    @rule(target=held, n=st.integers(1, 4), lanes=st.sets(st.integers(0, 2), min_size=1), lease=st.sampled_from([LEASE, 1.0]))
+    def claim(self, n: int, lanes: set[int], lease: float) -> tuple[Task, ...]:
+        wanted = [list(self.lanes)[lane] for lane in lanes]
+        claim = self.transact(lambda: self.queue.claim(self.connection, self.now, lease, n, wanted))
+        if claim is None:
+            return ()
+        lane = claim.lane.id
+        assert lane in wanted
+        assert not self.lanes[lane].paused
+        assert self.lanes[lane].rests_until <= self.now
+        assert len(claim.tasks) <= n
+        self.take_back(lane)
+        for task in claim.tasks:
+            known = self.tasks[task.id]
+            assert known.lane == lane
+            assert known.state is State.WAITING, "two live leases of one task"
+            assert task.attempt == known.attempt + 1
+            assert task.unclear == known.started
+            self.tasks[task.id] = Known(lane, State.LEASED, task.attempt, self.now + lease)
+        assert not claim.tasks or self.live(lane) <= self.lanes[lane].width, "over its width"
+        return claim.tasks
+
+    def take_back(self, lane: int) -> None:
+        """Follow what a claim does with those of its lane whose lease ran out."""
+        for task in self.tasks.values():
+            if task.lane == lane and task.state is State.LEASED and task.lease <= self.now:
+                put_aside = task.started and not self.lanes[lane].repeat_unclear
+                task.state = State.DEAD if put_aside else State.WAITING
+
+    @rule(tasks=held)
+    def start(self, tasks: tuple[Task, ...]) -> None:
+        for task in tasks:
+            allowed = self.newest(task) and self.tasks[task.id].lease > self.now
+            assert self.transact(lambda task=task: self.queue.start(self.connection, task, self.now)) == allowed  # type: ignore[misc]
+            if allowed:
+                self.tasks[task.id].started = True
+
+    @rule(target=ghosts, tasks=consumes(held), begun=st.booleans(), seconds=st.sampled_from([LEASE, 1e6]))
+    def crash(self, tasks: tuple[Task, ...], begun: bool, seconds: float) -> tuple[Task, ...]:
+        if begun:
+            self.start(tasks)
+        self.now += seconds
+        return tasks
+
+    @rule(
+        tasks=consumes(held) | ghosts,
+        how=st.sampled_from(["done", "retry", "hold", "pause", "dead"]),
+        wait=SECONDS,
+        twice=st.booleans(),
+    )
+    def settle(self, tasks: tuple[Task, ...], how: str, wait: float, twice: bool) -> None:
+        at = self.now + wait
+        result = {"done": DONE, "retry": retry(at), "hold": retry(at, hold=True), "pause": pause("Gone."), "dead": FAILED}[how]
+        for task in tasks:
+            known, allowed = self.tasks[task.id], self.newest(task)
+            assert self.transact(lambda task=task: self.queue.settle(self.connection, task, result, self.now)) == allowed  # type: ignore[misc]
+            if allowed:
+                known.state, known.started = result.state, False
+                lane = self.lanes[known.lane]
+                lane.paused = lane.paused or how == "pause"
+                lane.rests_until = max(lane.rests_until, at if how == "hold" else 0.0)
+            if twice:
+                assert not self.transact(lambda task=task: self.queue.settle(self.connection, task, DONE, self.now))  # type: ignore[misc]
+
+    @rule(tasks=held)
+    def renew(self, tasks: tuple[Task, ...]) -> None:
+        until = self.now + LEASE
+        self.transact(lambda: self.queue.renew(self.connection, tasks, until))
+        for task in tasks:
+            if self.newest(task):
+                self.tasks[task.id].lease = until
+
+    @rule(tasks=held)
+    def release(self, tasks: tuple[Task, ...]) -> None:
+        self.transact(lambda: self.queue.release(self.connection, tasks, self.now))
+        for task in tasks:
+            if self.newest(task):
+                self.tasks[task.id].lease = self.now
+
+    @rule(seconds=SECONDS)
+    def the_clock_goes_on(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(lane=st.integers(0, 2), width=st.integers(1, 3))
+    def another_width(self, lane: int, width: int) -> None:
+        lane_id = list(self.lanes)[lane]
+        repeat = self.lanes[lane_id].repeat_unclear
+        assert (
+            self.transact(lambda: self.queue.lane(self.connection, f"lane {lane}", width=width, repeat_unclear=repeat))
+            == lane_id
+        )
+        self.lanes[lane_id].width = width
+
+    @precondition(lambda self: any(lane.paused for lane in self.lanes.values()))
+    @rule()
+    def resume(self) -> None:
+        for n, lane in enumerate(self.lanes.values()):
+            assert self.transact(lambda n=n: self.queue.resume(self.connection, f"lane {n}")) == lane.paused  # type: ignore[misc]
+            lane.paused = False
+
+    @precondition(lambda self: any(task.state is State.DEAD for task in self.tasks.values()))
+    @rule(data=st.data())
+    def revive(self, data: st.DataObject) -> None:
+        task = data.draw(st.sampled_from([task for task, known in self.tasks.items() if known.state is State.DEAD]))
+        assert self.transact(lambda: self.queue.revive(self.connection, task, self.now))
+        assert not self.transact(lambda: self.queue.revive(self.connection, task, self.now))
+        self.tasks[task].state = State.WAITING
+
+    @precondition(lambda self: self.tasks)
+    @rule(tasks=held, n=st.integers(1, 4))
+    def a_transaction_is_rolled_back(self, tasks: tuple[Task, ...], n: int) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.queue.enqueue(self.connection, next(iter(self.lanes)), store_event(self.connection), due=0)
+        self.queue.claim(self.connection, self.now, LEASE, n, list(self.lanes))
+        for task in tasks:
+            self.queue.settle(self.connection, task, DONE, self.now)
+        self.connection.execute("ROLLBACK")
+
+    # What must hold
+
+    @invariant()
+    def nothing_is_lost_and_the_model_is_right(self) -> None:
+        rows = self.connection.execute("SELECT id, lane, state, attempt FROM task").fetchall()
+        found = {task: (lane, State(state), attempt) for task, lane, state, attempt in rows}
+        assert found == {task: (known.lane, known.state, known.attempt) for task, known in self.tasks.items()}
+
+    @invariant()
+    def a_lane_with_work_is_ready(self) -> None:
+        """No wake-up is lost: what could be claimed now, or later, is found by its lane's ``ready``."""
+        for lane, known in self.lanes.items():
+            ready, not_before = self.connection.execute("SELECT ready, not_before FROM lane WHERE id = ?", (lane,)).fetchone()
+            leases = [task.lease for task in self.tasks.values() if task.lane == lane and task.state is State.LEASED]
+            due = self.connection.execute("SELECT min(due) FROM task WHERE lane = ? AND state = 0", (lane,)).fetchone()[0]
+            moments = [*leases, *([due] if due is not None and len(leases) < known.width else [])]
+            if known.paused:
+                assert ready is None
+            elif moments:
+                assert ready is not None
+                assert ready <= max(not_before, min(moments))
+
+    def teardown(self) -> None:
+        """Whatever happened: everything can be brought to an end, by a worker that never saw any of it."""
+        for n in range(len(LANES)):
+            self.queue.resume(self.connection, f"lane {n}")
+        self.now += 1e9
+        for _ in range(10 * len(self.tasks) + 10):
+            claim = self.queue.claim(self.connection, self.now, LEASE, 100, list(self.lanes))
+            if claim is None:
+                break
+            for task in claim.tasks:
+                assert self.queue.start(self.connection, task, self.now)
+                assert self.queue.settle(self.connection, task, DONE, self.now)
+        open_tasks = self.connection.execute("SELECT count(*) FROM task WHERE state IN (0, 1)").fetchone()[0]
+        assert open_tasks == 0
+        self.connection.close()
+
+
+AnyOrder.TestCase.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
+TestAnyOrder = AnyOrder.TestCase

@@ -1,0 +1,166 @@
+"""What users' type checkers must infer. Never run: test_public_api.py hands this file to mypy.
+
+A line that must be an error carries an ignore of exactly that error; strict mode complains about ignores that are not needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, assert_type
+
+from fastapi import Depends, FastAPI
+from flask import Blueprint, Flask
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+import perscom_receiver.flask
+import perscom_receiver.starlette
+from perscom_receiver import (
+    EVENT_NAMES,
+    ConfigurationError,
+    DestinationError,
+    Event,
+    Handler,
+    MalformedEvent,
+    PerscomError,
+    Receiver,
+    Refusal,
+    RetryPolicy,
+    Router,
+    Secret,
+    Secrets,
+    SQLiteInbox,
+    VerificationError,
+    Verifier,
+    Worker,
+    php_json,
+    sign,
+    verify,
+)
+from perscom_receiver.testing import signed_request
+
+body = b"{}"
+
+# Signing and checking
+assert_type(sign(body, "secret"), str)
+assert_type(sign(body, b"secret"), str)
+verify(body, "0" * 64, "one")
+verify(body, None, "one", b"two", Secret("three", name="new"), ["four", b"five"])
+sign("text", "secret")  # type: ignore[arg-type]
+sign(body, None)  # type: ignore[arg-type]
+verify(body, b"0" * 64, "one")  # type: ignore[arg-type]
+verify(body, "0" * 64, 5)  # type: ignore[arg-type]
+several: Secrets = ["one", b"two", Secret("three")]
+secret = os.environ["PERSCOM_WEBHOOK_SECRET"]
+lone: Secrets = secret
+wrong: Secrets = 5  # type: ignore[assignment]
+
+# Verifier
+verifier = Verifier(several, lone, max_age=timedelta(minutes=10), now=lambda: datetime.now(UTC))
+assert_type(verifier.secrets, tuple[Secret, ...])
+event = verifier.event({"Signature": "0" * 64}, body)
+verifier.event([("Signature", "0" * 64)], body)
+verifier.event([(b"signature", b"0" * 64)], body)
+verifier.event({b"signature": b"0" * 64}, body)
+verifier.event({"Signature": "0" * 64}, "text")  # type: ignore[arg-type]
+verifier.event("Signature: 0", body)  # type: ignore[arg-type]
+
+# Event
+assert_type(event, Event)
+assert_type(Event.parse(body), Event)
+assert_type(event.id, str)
+assert_type(event.name, str)
+assert_type(event.resource, str)
+assert_type(event.action, str)
+assert_type(event.created, datetime)
+assert_type(event.request_id, str | None)
+assert_type(event.trace_id, str | None)
+assert_type(event.secret_name, str | None)
+assert_type(event.data, object)
+assert_type(event.changes, Mapping[str, object])
+assert_type(event.body, bytes)
+event.name = "user.created"  # type: ignore[misc]
+event.changes["name"] = "x"  # type: ignore[index]
+assert_type(len(EVENT_NAMES), int)
+assert_type(php_json({"a": [1, 2.5, None]}), bytes)
+
+# Errors
+assert_type(VerificationError("x").status, int)
+assert_type(MalformedEvent("x").answer, str)
+assert_type(DestinationError("x", outcome="retry").retry_after, float | None)
+DestinationError("x", outcome="never")  # type: ignore[arg-type]
+tree: list[type[PerscomError]] = [VerificationError, MalformedEvent, Refusal, ConfigurationError, DestinationError]
+
+# Router, Receiver, Worker
+router = Router()
+
+
+@router.on("rankrecord.created")
+async def congratulate(event: Event) -> None: ...
+
+
+@router.on("user.*", name="note", when=lambda event: event.request_id is not None)
+def note(event: Event) -> int:
+    return len(event.body)
+
+
+assert_type(note(event), int)
+assert_type(router.handlers, tuple[Handler, ...])
+assert_type(router.matching(event), tuple[Handler, ...])
+router.on(5)  # type: ignore[arg-type]
+router.on("*")(5)  # type: ignore[type-var]
+
+inbox = SQLiteInbox("inbox.db")
+assert_type(inbox.add(event), bool)
+receiver = Receiver("one", ["two"], inbox=inbox, max_body=2**20)
+Receiver("one")  # type: ignore[call-arg]
+Receiver("one", inbox="inbox.db")  # type: ignore[arg-type]
+worker = Worker(inbox, router)
+assert_type(RetryPolicy().delay(1, age=0, chance=0.5), float | None)
+
+
+async def store() -> None:
+    assert_type(await inbox.aadd(event), bool)
+
+
+# Starlette and FastAPI
+endpoint = perscom_receiver.starlette.webhook_app(receiver)
+assert_type(endpoint, ASGIApp)
+
+
+async def handler(request: Request) -> None:
+    assert_type(perscom_receiver.starlette.current_event(request), Event)
+
+
+starlette_app = Starlette(
+    routes=[Route("/webhooks/perscom", endpoint), Mount("/hooks", app=endpoint)],
+    middleware=[Middleware(perscom_receiver.starlette.SignatureMiddleware, secrets=lone, path=None)],
+)
+starlette_app.add_middleware(perscom_receiver.starlette.SignatureMiddleware, secrets=several, max_body=2**20)
+starlette_app.add_middleware(perscom_receiver.starlette.SignatureMiddleware)  # type: ignore[call-arg]
+wrapped: ASGIApp = perscom_receiver.starlette.SignatureMiddleware(starlette_app, secrets="one", max_age=timedelta(hours=1))
+
+fastapi_app = FastAPI()
+fastapi_app.add_middleware(perscom_receiver.starlette.SignatureMiddleware, secrets=[secret])
+
+
+@fastapi_app.post("/webhooks/perscom")
+async def perscom(event: Annotated[Event, Depends(perscom_receiver.starlette.current_event)]) -> dict[str, str]:
+    return {"got": event.name}
+
+
+# Flask
+flask_app = Flask(__name__)
+assert_type(perscom_receiver.flask.webhook_blueprint(receiver), Blueprint)
+flask_app.register_blueprint(perscom_receiver.flask.webhook_blueprint(receiver, path="/hooks/perscom"))
+flask_app.wsgi_app = perscom_receiver.flask.SignatureMiddleware(flask_app.wsgi_app, secrets=lone)  # type: ignore[method-assign]
+perscom_receiver.flask.SignatureMiddleware(flask_app.wsgi_app)  # type: ignore[call-arg]
+assert_type(perscom_receiver.flask.current_event(), Event)
+
+# Testing
+assert_type(signed_request("rankrecord.created", secret="0123456789abcdef", user_id=7), tuple[dict[str, str], bytes])
