@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["guards", "normalized"]
+from ._errors import ConfigurationError
+
+__all__ = ["guarded_path", "guards", "normalized"]
+
+
+def guarded_path(path: str | None) -> str | None:
+    """The ``path`` setting of a middleware, normalized. Raises ConfigurationError for a route's pattern: it would guard nothing."""
+    if path is None:
+        return None
+    if pattern := set(path) & set("{}<>?#*"):
+        raise ConfigurationError(
+            f"path= is compared letter by letter, so {path!r} with its {' '.join(sorted(pattern))} would guard nothing. "
+            "Give the path itself, or None to guard every request."
+        )
+    return normalized(path)
 
 
 def normalized(path: str) -> str:

@@ -20,7 +20,7 @@ from werkzeug.exceptions import Unauthorized
 from ._errors import BodyTimeout, ConfigurationError, Refusal, VerificationError
 from ._event import Event
 from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, announced_length, log_refusal, refusal_reply, store
-from ._paths import guards, normalized
+from ._paths import guarded_path, guards
 from ._receiver import Receiver
 from ._signature import SIGNATURE_HEADER, Secrets
 from ._verifier import Verifier
@@ -60,7 +60,7 @@ class SignatureMiddleware:
     ) -> None:
         self.wsgi_app = wsgi_app
         self._gate = Gate(Verifier(secrets, max_age=max_age), max_body=max_body)
-        self._path = None if path is None else normalized(path)
+        self._path = guarded_path(path)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not guards(self._path, _text(environ, "PATH_INFO"), _text(environ, "SCRIPT_NAME")):

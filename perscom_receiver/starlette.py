@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ._errors import BodyTimeout, ConfigurationError, Refusal, VerificationError
 from ._event import Event
 from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, astore, log_refusal, refusal_reply
-from ._paths import guards, normalized
+from ._paths import guarded_path, guards
 from ._receiver import Receiver
 from ._signature import Secrets
 from ._verifier import Verifier
@@ -56,7 +56,7 @@ class SignatureMiddleware:
     ) -> None:
         self.app = app
         self._gate = Gate(Verifier(secrets, max_age=max_age), max_body=max_body)
-        self._path = None if path is None else normalized(path)
+        self._path = guarded_path(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not guards(self._path, scope["path"], scope.get("root_path", "")):

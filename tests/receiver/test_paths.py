@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perscom_receiver._paths import guards, normalized
+from perscom_receiver import ConfigurationError
+from perscom_receiver._paths import guarded_path, guards, normalized
 
 GUARDED = "/webhooks/perscom"
 SAME = [
@@ -113,3 +114,14 @@ def test_any_text_is_guarded_or_not_and_nothing_else_happens(guarded: str, path:
     assert guards(normalized(guarded), path, root) in (True, False)
     assert guards(normalized(path), path, root)
     assert guards(normalized(f"{root}/{path}"), path, root)
+
+
+@pytest.mark.parametrize("path", ["/webhooks/{name}", "/webhooks/<name>", "/webhooks/perscom?x=1", "/webhooks/*"])
+def test_a_pattern_as_path_is_refused_since_it_would_guard_nothing(path: str) -> None:
+    with pytest.raises(ConfigurationError, match="would guard nothing"):
+        guarded_path(path)
+
+
+def test_a_path_is_normalized_once_and_none_guards_everything() -> None:
+    assert guarded_path("//webhooks//perscom/") == "/webhooks/perscom"
+    assert guarded_path(None) is None

@@ -620,16 +620,16 @@ class TestStopping:
     def test_signs_of_life_go_on_while_many_tasks_come_and_go(
         self, inbox: SQLiteInbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("perscom_receiver._worker.BEAT", 0.001)
+        monkeypatch.setattr("perscom_receiver._worker.BEAT", 0)
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)  # the writer renews leases while the event loop begins and ends tasks
 
         async def handler(event: Event) -> None:
-            await asyncio.sleep(random.random() / 5)
+            await asyncio.sleep(random.random() / 2)
 
         async def main() -> None:
-            await asyncio.gather(*(inbox.aadd(make_event("user.created")) for _ in range(600)))
-            async with working(Worker(inbox, lane(handler, concurrency=400), running=400)):
+            await asyncio.gather(*(inbox.aadd(make_event("user.created")) for _ in range(1500)))
+            async with working(Worker(inbox, lane(handler, concurrency=1000), running=1000)):
                 await until(idle(inbox))
                 clock.now += 5
                 await until(lambda: inbox.health().worker_seen == 0, seconds=3)
