@@ -8,7 +8,7 @@ __all__ = ["guarded_path", "guards", "normalized"]
 
 
 def guarded_path(path: str | None) -> str | None:
-    """The ``path`` setting of a middleware, normalized. Raises ConfigurationError for a route's pattern: it would guard nothing."""
+    """The ``path`` setting of a middleware, normalized. Raises ConfigurationError for a pattern, which would guard nothing."""
     if path is None:
         return None
     if pattern := set(path) & set("{}<>?#*"):
