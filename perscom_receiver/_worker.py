@@ -74,7 +74,7 @@ class Worker:
         self._handlers: dict[str, Handler] = {}
         self._lanes: dict[str, int] = {}
         self._tasks: dict[asyncio.Task[None], Task] = {}
-        self._leased_until = 0.0
+        self._leased_until = 0.0  # no lease of a running task ends before this moment
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Work until ``stop`` is set (or this is cancelled); then let running handlers end, and give the rest back."""
