@@ -88,14 +88,15 @@ async def request(
     body: bytes,
     timeout: float,
     content_type: str = "application/json",
+    headers: Mapping[str, str] = {},
     repeatable: bool = False,
 ) -> Answer:
     """Send one request, once, and return whatever is answered; a redirect is an answer and is not followed.
 
-    ``timeout`` is in seconds and spans everything up to the end of the answer. Raises :class:`DestinationError` with the
-    outcome ``"retry"`` if the request certainly was not sent, ``"unclear"`` if it may have been taken although no answer
-    came. A ``repeatable`` request, one that changes nothing when it is done twice, is a ``"retry"`` then too. Being
-    cancelled is :class:`asyncio.CancelledError`, as ever.
+    ``headers`` go beside those that every request has. ``timeout`` is in seconds and spans everything up to the end of the
+    answer. Raises :class:`DestinationError` with the outcome ``"retry"`` if the request certainly was not sent,
+    ``"unclear"`` if it may have been taken although no answer came. A ``repeatable`` request, one that changes nothing when
+    it is done twice, is a ``"retry"`` then too. Being cancelled is :class:`asyncio.CancelledError`, as ever.
     """
     watched = _WatchedBody(body, content_type=content_type)
     try:
@@ -105,7 +106,7 @@ async def request(
             method,
             url.reveal(),
             data=watched,
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers},
             timeout=aiohttp.ClientTimeout(total=timeout, connect=min(CONNECT_TIMEOUT, timeout)),
             allow_redirects=False,
             auto_decompress=False,  # a body that grows while it is read would escape the limit

@@ -12,6 +12,7 @@ import struct
 import subprocess
 from collections import OrderedDict
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 
@@ -311,7 +312,7 @@ def test_a_list_that_holds_itself_is_refused() -> None:
 
 
 def test_the_golden_requests_of_the_tests_and_of_the_demo_are_the_same_file() -> None:
-    shipped = ROOT / "bridge" / "perscom_bridge" / "golden" / "requests.json"
+    shipped = files("perscom_bridge") / "golden" / "requests.json"
     assert shipped.read_bytes() == VECTORS.read_bytes()
 
 

@@ -1,8 +1,9 @@
 """Stand-in chat platforms for tests and demonstrations: real HTTP on this machine, real limits, real refusals.
 
-:class:`ChatStandIn` is the server. :func:`discord_refusal` asks its rules about one body without any server. The faults
-(:class:`Say`, :class:`Hang`, :class:`Cut`, :class:`Garble`, :class:`Drip` and the ready-made ones) are for
-:meth:`ChatStandIn.script`. A further platform is a module beside ``_discord`` with the two methods of ``_platform.Platform``.
+:class:`ChatStandIn` is the server. :func:`discord_refusal`, :func:`slack_refusal` and :func:`telegram_refusal` ask its
+rules about one body without any server. The faults (:class:`Say`, :class:`Hang`, :class:`Cut`, :class:`Garble`,
+:class:`Drip` and the ready-made ones) are for :meth:`ChatStandIn.script`. A further platform is a module beside ``_discord``
+with the two methods of ``_platform.Platform``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from ._faults import Cut, Drip, Fault, Garble, Hang, Say, cloudflare_block, html
 from ._platform import Arrival, Posted
 from ._rates import Rate
 from ._server import ChatStandIn
+from ._slack_rules import slack_refusal
+from ._telegram_rules import telegram_refusal
 
 __all__ = [
     "Arrival",
@@ -28,4 +31,6 @@ __all__ = [
     "discord_refusal",
     "html_error",
     "redirect",
+    "slack_refusal",
+    "telegram_refusal",
 ]

@@ -5,13 +5,14 @@ A further platform is one more module with a class of this shape; the server and
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
-__all__ = ["Arrival", "Incoming", "Platform", "Posted", "Reply"]
+__all__ = ["Arrival", "Incoming", "Platform", "Posted", "Refused", "Reply", "json_of"]
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,13 +34,21 @@ class Reply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
+class Refused(Exception):
+    """A request that gets an error for an answer. Its text is for the record."""
+
+    def __init__(self, reply: Reply, cause: str) -> None:
+        super().__init__(cause)
+        self.reply = reply
+
+
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """One request that arrived, whatever became of it."""
 
     platform: str
-    """``"discord"``, or empty where no platform knows the path or a fault struck before one looked."""
+    """``"discord"`` or ``"slack"``, or empty where no platform knows the path or a fault struck before one looked."""
     destination: str = ""
-    """The name given when the webhook was made."""
+    """The name given when the webhook or the channel was made."""
     method: str
     path: str
     query: Mapping[str, str]
@@ -89,3 +98,15 @@ class Platform(Protocol):
     def answer(self, request: Incoming) -> tuple[Reply, Arrival] | None:
         """What the platform answers, after it did what was asked; None if the path is none of its own."""
         ...
+
+
+def json_of(body: bytes) -> object:
+    """The decoded body; None if it is no JSON."""
+    try:
+        return json.loads(body, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is no JSON")

@@ -6,10 +6,10 @@ import asyncio
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -19,11 +19,15 @@ from ._discord import Discord
 from ._faults import Fault
 from ._platform import Arrival, Incoming, Platform, Posted, Reply
 from ._rates import Rate
+from ._slack import Slack
+from ._telegram import Telegram, TelegramRates
+from ._telegram_places import Kind
 
 __all__ = ["ChatStandIn"]
 
 _LARGEST_BODY: Final = 32 * 2**20  # bytes; above every platform's own limit, so that it is the platform that refuses
 _DISCORD_RATE: Final = Rate(5, 2.0)
+_TELEGRAM_RATES: Final = TelegramRates(Rate(1, 1.0), in_groups=Rate(20, 60.0))
 
 
 def _utc_now() -> datetime:
@@ -44,17 +48,21 @@ class ChatStandIn:
     In blocking code use ``with``: the server then runs in a thread of its own. ``script`` makes the next requests fail.
 
     ``strict`` also refuses what the platforms would ignore without a word, like an unknown key. ``rate`` is how many requests
-    each webhook takes; the default is what Discord is known to allow, None allows any number. ``now`` is the clock of the
-    rate limit and of the records, and returns aware datetimes.
+    each webhook, channel or chat takes; ``"known"`` is what Discord and Telegram are known to allow, None allows any number.
+    ``now`` is the clock of the rate limit and of the records, and returns aware datetimes.
     """
 
     def __init__(
-        self, *, strict: bool = True, rate: Rate | None = _DISCORD_RATE, now: Callable[[], datetime] = _utc_now
+        self, *, strict: bool = True, rate: Rate | Literal["known"] | None = "known", now: Callable[[], datetime] = _utc_now
     ) -> None:
-        self.discord = Discord(strict=strict, rate=rate)
+        one_rate = _DISCORD_RATE if rate == "known" else rate
+        self.discord = Discord(strict=strict, rate=one_rate)
+        self.slack = Slack(strict=strict, rate=one_rate)
+        rates = _TELEGRAM_RATES if rate == "known" else TelegramRates(rate)
+        self.telegram = Telegram(strict=strict, rates=rates)
         self.arrivals: list[Arrival] = []
         """Every request, in the order of its end, whatever became of it."""
-        self._platforms: tuple[Platform, ...] = (self.discord,)
+        self._platforms: tuple[Platform, ...] = (self.discord, self.slack, self.telegram)
         self._now = now
         self._faults: dict[str, deque[Fault]] = {}
         self._url = ""
@@ -78,6 +86,47 @@ class ChatStandIn:
         Threads and deleted webhooks: ``chat.discord.new_thread(url)`` and ``chat.discord.delete_webhook(url)``.
         """
         return self.url + self.discord.new_webhook(name, forum=forum)
+
+    def slack_webhook(self, *, name: str) -> str:
+        """The address of a new incoming webhook of Slack, in a channel of its own.
+
+        ``chat.slack.archive(url)`` and ``chat.slack.delete_webhook(url)`` are what may happen to it.
+        """
+        return self.url + self.slack.new_webhook(name)
+
+    def slack_channel(self, *, name: str) -> str:
+        """The ID of a new Slack channel that the bot with :attr:`slack_token` may post to.
+
+        ``chat.slack.archive(channel)`` archives it; ``chat.slack.new_channel(name, member=False)`` is one without the bot.
+        """
+        return self.slack.new_channel(name)
+
+    @property
+    def slack_token(self) -> str:
+        """The token of the bot."""
+        return self.slack.token
+
+    @property
+    def slack_api(self) -> str:
+        """Where Slack's Web API is."""
+        return f"{self.url}/api"
+
+    def telegram_bot(self, *, name: str) -> str:
+        """The token of a new Telegram bot, which is a member of every chat. ``chat.telegram.revoke(token)`` ends it."""
+        return self.telegram.new_bot(name)
+
+    def telegram_chat(self, *, name: str, kind: Kind = "supergroup", topics: Iterable[str] = (), username: str = "") -> int:
+        """The id of a new Telegram chat.
+
+        ``chat.telegram.topic(chat_id, name)`` is the id of a topic. What may happen to a chat: ``delete_topic``,
+        ``close_topic``, ``kick``, ``mute`` and ``upgrade``.
+        """
+        return self.telegram.new_chat(name, kind=kind, topics=topics, username=username)
+
+    @property
+    def telegram_api(self) -> str:
+        """Where Telegram's Bot API is."""
+        return self.url
 
     def script(self, *faults: Fault, url: str = "") -> None:
         """Let the next requests, as many as there are ``faults``, meet these in turn; with ``url`` only those that go there."""

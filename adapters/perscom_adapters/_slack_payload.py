@@ -1,0 +1,115 @@
+"""A message as Slack's blocks: a header, rich text and a context line, within every limit, and nobody pinged.
+
+The figures are those of Slack's documentation (Block Kit), but for the sum, which is not documented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from ._fields import field_lines, fit_fields
+from ._lines import Line, Run, fit, lines
+from ._message import Link, Message, Paragraph, safe_url
+from ._slack_markup import Element, date_token, escape, write, write_all
+from ._text import DASH, cut, is_blank, one_line, units
+
+__all__ = ["payload"]
+
+_HEADER = 150
+_TITLE = 256  # a title that is too long for a header stands in a text
+_TEXT = 1000  # of the fallback; Slack wants less than 4000, and notifications show much less
+_FIELD_VALUE = 1000
+_FOOTER = 300
+# Slack refuses blocks that are "too long" and does not say by what measure. It was seen from 13 200 characters
+# (slackapi/bolt-js#2509) and, with rich text, at 11 341 characters of text alone (slackapi/bolt-js#2867): what stands around
+# the text counts too. The whole body is the largest measure there can be.
+_WHOLE = 12_000
+
+
+def payload(message: Message) -> dict[str, object]:
+    """The JSON body for an incoming webhook, and the arguments for ``chat.postMessage`` but for the channel.
+
+    Pure. Foreign text stands in ``rich_text`` and ``plain_text``, which show every character as it is; only the fallback
+    ``text`` is searched for mentions, and there it is escaped. Dates are shown in the reader's own time zone. A message's
+    colour is left out: Slack has one for attachments only, and advises against those.
+
+    If text and fields do not fit together, the text keeps at least half of the room and the last fields are left out,
+    visibly. Blank fields are left out, a missing half of a field is a dash.
+    """
+    title = cut(one_line(message.title), _TITLE)
+    title = DASH if is_blank(title) else title
+    text = lines(message.blocks)
+    fields = field_lines(message.fields, _FIELD_VALUE, write)
+    above = [_title(title, safe_url(message.image))]
+    below = [*_rich_text(_link(message)), *_context(message)]
+    fallback = _fallback(title, text)
+
+    room = _WHOLE - _size(_body(fallback, [*above, *below]))
+    facts = _rich_text(fit_fields(fields, room, write))
+    shown = _fitting(partial(fit, text, write=write), max(room - _size(facts), room // 2))
+    facts = _fitting(partial(fit_fields, fields, write=write), room - _size(shown))
+    return _body(fallback, [*above, *shown, *facts, *below])
+
+
+def _body(fallback: str, blocks: list[Element]) -> dict[str, object]:
+    # The links are ours and need no preview.
+    return {"text": fallback, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+
+
+def _title(title: str, image: str | None) -> Element:
+    if image is not None:
+        # A thumbnail beside a section. An image of its own that Slack cannot fetch would cost the whole message
+        # ("downloading image failed", slackapi/java-slack-sdk#1396), and a badge as wide as the message looks broken.
+        picture = {"type": "image", "image_url": image, "alt_text": title}
+        return {"type": "section", "text": _plain_text(title), "accessory": picture}
+    if units(title) <= _HEADER:
+        return {"type": "header", "text": _plain_text(title)}
+    return _rich_text((Line((Run(title, bold=True),)),))[0]
+
+
+def _fallback(title: str, rows: tuple[Line, ...]) -> str:
+    """The title and the first line: what a notification shows and a screen reader says."""
+    first = "".join(run.text for run in next((row.runs for row in rows if row.runs), ()))
+    return escape(cut(f"{title}\n{first}".strip(), _TEXT, _size_of_fallback))
+
+
+def _size_of_fallback(text: str) -> int:
+    return units(escape(text))
+
+
+def _link(message: Message) -> tuple[Line, ...]:
+    """The address of the message, shown by its host: a header takes no link."""
+    url = safe_url(message.url)
+    return lines((Paragraph((Link("", url),)),)) if url else ()
+
+
+def _context(message: Message) -> list[Element]:
+    """The small line at the end: the footer, and when it happened."""
+    footer = cut(one_line(message.footer or ""), _FOOTER)
+    elements = [] if is_blank(footer) else [_plain_text(footer)]
+    if message.at is not None and (date := date_token(message.at)):
+        elements.append({"type": "mrkdwn", "text": date, "verbatim": True})  # the only mrkdwn, and all of it is ours
+    return [{"type": "context", "elements": elements}] if elements else []
+
+
+def _plain_text(text: str) -> Element:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def _rich_text(rows: tuple[Line, ...]) -> list[Element]:
+    return [{"type": "rich_text", "elements": write_all(rows)}] if rows else []
+
+
+def _fitting(cut_at: Callable[[int], tuple[Line, ...]], room: int) -> list[Element]:
+    """The block of the lines that fit into ``room`` units together with the sections, quotes and lists around them."""
+    limit = room
+    while (size := _size(blocks := _rich_text(cut_at(limit)))) > room:
+        limit = limit * room // size
+    return blocks
+
+
+def _size(value: object) -> int:
+    return units(msgspec.json.encode(value).decode())

@@ -1,0 +1,145 @@
+"""Telegram: ``payload`` turns a message into the arguments of ``sendMessage``, ``TelegramDestination`` posts it as a bot.
+
+    async with new_session() as session:
+        announcements = TelegramDestination(token, -1001234567890, name="announcements", session=session)
+        receipt = await announcements.send(message)
+
+The requests are built by the library python-telegram-bot (the extra ``telegram``); its way of sending is not used. All
+platforms have one transport, which keeps the token out of every log and error; the library's own would write it to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+import aiohttp
+
+from perscom_receiver import DestinationError
+
+from ._destination import Receipt
+from ._http import Answer, SecretURL, new_session, request
+from ._message import Message
+from ._settings import checked_timeout
+from ._telegram_answers import failure, is_done, message_ids, new_chat, refuses_formatting
+from ._telegram_bot import BotWithoutToken, answer_to
+from ._telegram_payload import payload
+from ._telegram_settings import checked_address, checked_chat, checked_topic, is_chat, is_number
+
+__all__ = ["TelegramDestination", "new_session", "payload"]
+
+_EDIT = "editMessageText"
+_TRIES = 3  # as it is; where the group now is; without formatting
+
+
+class TelegramDestination:
+    """One chat of a Telegram bot. Many tasks of one event loop may use it at once.
+
+    ``token`` is the bot's, as @BotFather shows it. ``chat`` is the number of a chat, or the ``@name`` of a public one; the bot
+    must be a member of it. ``topic`` is the one that messages go to when no other thread is named. With ``silent`` they make
+    no sound. ``timeout`` is in seconds, for one whole request. ``base_url`` is another server that speaks the Bot API. Raises
+    :class:`~perscom_receiver.ConfigurationError` for settings that cannot work.
+
+    A group that becomes a supergroup gets another number. It is followed at once and as long as this object lives; receipts
+    hold the new number as ``channel_id``, so that it can be kept.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        chat: int | str,
+        *,
+        name: str,
+        session: aiohttp.ClientSession,
+        topic: int | None = None,
+        silent: bool = False,
+        timeout: float = 10.0,
+        base_url: str = "https://api.telegram.org",
+    ) -> None:
+        self.name = name
+        self._address = checked_address(base_url, token)
+        self._chat = checked_chat(chat)
+        self._session = session
+        self._topic = checked_topic(topic)
+        self._silent = silent
+        self._timeout = checked_timeout(timeout, "Telegram")
+        self._bot = BotWithoutToken(self._post)
+
+    def __repr__(self) -> str:
+        return f"<TelegramDestination {self.name!r} at {self._address.host}>"
+
+    async def send(self, message: Message, *, previous: Receipt | None = None, thread: str | None = None) -> Receipt:
+        """Post ``message`` once, or change the message of ``previous`` into it. See :class:`Destination`.
+
+        ``thread`` goes before the destination's own topic. An edit happens where the message is: ``thread`` says nothing
+        then. After an edit the outcome is never ``"unclear"``: to repeat it changes nothing.
+
+        Up to three requests are made: a refused one is repeated at once where a group has moved to, and without formatting
+        if that is what Telegram refuses.
+        """
+        body = payload(message)
+        thread_id = previous.thread_id if previous else thread or self._topic
+        for _ in range(_TRIES):
+            answer = await answer_to(self._call(body, previous, thread_id))
+            moved = None if previous else new_chat(answer)
+            if moved:
+                self._chat = moved
+            elif not (refuses_formatting(answer) and body.pop("entities", None)):
+                break
+        if not is_done(answer):
+            raise failure(
+                answer,
+                own_chat=previous is None or self._may_be_own(previous.channel_id),
+                own_topic=thread_id == self._topic,
+                repeatable=previous is not None,
+            )
+        message_id, channel_id = message_ids(answer)
+        return Receipt(
+            platform="telegram",
+            message_id=message_id or (previous.message_id if previous else None),
+            channel_id=channel_id or (previous.channel_id if previous else self._chat),
+            thread_id=thread_id,
+        )
+
+    def _call(self, body: dict[str, object], previous: Receipt | None, thread_id: str | None) -> Awaitable[object]:
+        """The call of the bot. Raises before anything is sent if there is no such place."""
+        text, formatting = str(body["text"]), {key: value for key, value in body.items() if key != "text"}
+        if previous is not None:
+            message_id, chat = _place(previous)
+            return self._bot.edit_message_text(text, chat, message_id, api_kwargs=formatting)
+        return self._bot.send_message(
+            self._chat,
+            text,
+            message_thread_id=_topic(thread_id),
+            disable_notification=self._silent or None,
+            api_kwargs=formatting,
+        )
+
+    def _may_be_own(self, chat: str | None) -> bool:
+        """Whether ``chat`` is the destination's own. Which number a chat has that is known by its name, cannot be told."""
+        return chat == self._chat or self._chat.startswith("@")
+
+    async def _post(self, method: str, body: bytes) -> Answer:
+        return await request(
+            self._session,
+            "POST",
+            SecretURL(f"{self._address.reveal()}/{method}"),
+            body=body,
+            timeout=self._timeout,
+            repeatable=method == _EDIT,
+        )
+
+
+def _topic(thread_id: str | None) -> int | None:
+    if thread_id is not None and not is_number(thread_id):
+        raise DestinationError("A Telegram topic is named by its number.", outcome="rejected")
+    return int(thread_id) if thread_id else None
+
+
+def _place(previous: Receipt) -> tuple[int, str]:
+    """The number of a message and its chat. Raises before anything is sent if the receipt names no such place."""
+    message_id, chat = previous.message_id or "", previous.channel_id or ""
+    if previous.platform != "telegram" or not is_number(message_id) or not is_chat(chat):
+        raise DestinationError(
+            "The message cannot be edited: its receipt holds no id of a Telegram message.", outcome="rejected"
+        )
+    return int(message_id), chat

@@ -1,0 +1,72 @@
+"""Requests to Slack's incoming webhooks and to its Web API, read and checked as far as no memory is needed for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from ._platform import Incoming, json_of
+from ._slack_replies import bad_arguments, bad_message, refused, webhook_refused
+from ._slack_rules import POST, UPDATE, WEBHOOK, refusal
+
+__all__ = ["Call", "arguments_of", "message_of", "read_path", "token_of"]
+
+_HOOK: Final = re.compile(r"/services/(?P<team>T[A-Z0-9]+)/(?P<hook>B[A-Z0-9]+)/(?P<token>[^/]+)/?")
+_METHOD: Final = re.compile(r"/api/(?P<method>[a-z]+\.[A-Za-z.]+)")
+_ARGUMENTS: Final = {"chat.postMessage": POST, "chat.update": UPDATE}
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What a path says: whose webhook, or which method of the Web API."""
+
+    team: str = ""
+    hook: str = ""
+    token: str = ""
+    method: str = ""
+
+
+def read_path(method: str, path: str) -> Call | None:
+    """The call that method and path make; None if Slack knows no such call."""
+    if method != "POST":
+        return None
+    if match := _HOOK.fullmatch(path):
+        return Call(team=match["team"], hook=match["hook"], token=match["token"])
+    return Call(method=match["method"]) if (match := _METHOD.fullmatch(path)) else None
+
+
+def message_of(request: Incoming, *, strict: bool) -> dict[str, Any]:
+    """The well-formed message to a webhook."""
+    body = _object_in(request)
+    if body is None:
+        raise webhook_refused(400, "invalid_payload")
+    if found := refusal(body, WEBHOOK, strict=strict):
+        raise bad_message(found)
+    return body
+
+
+def arguments_of(method: str, request: Incoming, *, strict: bool) -> dict[str, Any]:
+    """The arguments of ``chat.postMessage`` or ``chat.update``, whose message is well-formed."""
+    body = _object_in(request)
+    if body is None:
+        raise refused("invalid_json" if _is_json(request) else "invalid_post_type")
+    if found := refusal(body, _ARGUMENTS[method], strict=strict):
+        raise bad_arguments(found)
+    return body
+
+
+def token_of(headers: Mapping[str, str]) -> str:
+    """The token in the header ``Authorization``; empty if there is none."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token if kind == "Bearer" else ""
+
+
+def _object_in(request: Incoming) -> dict[str, Any] | None:
+    body = json_of(request.body) if _is_json(request) else None
+    return body if isinstance(body, dict) else None
+
+
+def _is_json(request: Incoming) -> bool:
+    return request.headers.get("content-type", "").startswith("application/json")

@@ -1,0 +1,227 @@
+"""Telegram as the stand-in plays it: bots, the chats they post to, their topics and messages, and how many they take."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from ._platform import Arrival, Incoming, Posted, Refused, Reply
+from ._rates import Rate, Windows
+from ._telegram_checks import Wrong
+from ._telegram_places import Bot, Chat, Kind
+from ._telegram_replies import bad_request, message, ok, refused, too_many
+from ._telegram_requests import Call, given, read_path
+from ._telegram_rules import METHODS, NOT_PLAYED, arguments, shown
+
+__all__ = ["Telegram", "TelegramRates"]
+
+_UNCHANGED = (
+    "message is not modified: specified new message content and reply markup are exactly the same as a current content and"
+    " reply markup of the message"
+)
+
+
+class TelegramRates(msgspec.Struct, frozen=True):
+    """How many messages a chat takes from a bot; None is no limit. In groups both hold."""
+
+    everywhere: Rate | None
+    in_groups: Rate | None = None
+
+
+class Telegram:
+    """One Telegram with any number of bots, each a member of every chat until it is made to leave.
+
+    With ``strict`` it refuses arguments that Telegram would ignore.
+    """
+
+    name = "telegram"
+
+    def __init__(self, *, strict: bool, rates: TelegramRates) -> None:
+        self._strict = strict
+        self._rates = rates
+        self._windows = Windows()
+        self._bots: dict[str, Bot] = {}  # by their tokens
+        self._chats: dict[int, Chat] = {}
+        self._messages: dict[tuple[int, int], Posted] = {}  # (chat, message) -> what stands there
+        self._senders: dict[tuple[int, int], Bot] = {}
+        self._last = 0
+
+    # What a test arranges.
+
+    def new_bot(self, name: str) -> str:
+        """The token of a new bot."""
+        bot = Bot(id=7_000_000_000 + self._next(), name=name)
+        token = f"{bot.id}:{secrets.token_urlsafe(26)[:35]}"  # 35 characters, like Telegram's
+        self._bots[token] = bot
+        return token
+
+    def new_chat(self, name: str, *, kind: Kind = "supergroup", topics: Iterable[str] = (), username: str = "") -> int:
+        """The id of a new chat. Only a supergroup has topics; what has a ``username`` is public."""
+        number = self._next()
+        ids = {"private": number, "group": -number, "supergroup": -1_001_000_000_000 - number}
+        chat = Chat(
+            id=ids.get(kind, -1_002_000_000_000 - number),
+            name=name,
+            kind=kind,
+            username=username,
+            topics={topic: self._next() for topic in topics},
+        )
+        self._chats[chat.id] = chat
+        return chat.id
+
+    def topic(self, chat_id: int, name: str) -> int:
+        """The id of a topic, the ``message_thread_id``."""
+        return self._chats[chat_id].topics[name]
+
+    def delete_topic(self, chat_id: int, name: str) -> None:
+        """What an administrator does: from now on the topic is unknown."""
+        kept = {topic: number for topic, number in self._chats[chat_id].topics.items() if topic != name}
+        self._change(chat_id, topics=kept)
+
+    def close_topic(self, chat_id: int, name: str) -> None:
+        """What an administrator does: members can no longer post to the topic."""
+        chat = self._chats[chat_id]
+        self._change(chat_id, closed=chat.closed | {chat.topics[name]})
+
+    def kick(self, chat_id: int) -> None:
+        """Remove the bots from the chat; in a private one, its owner blocks them."""
+        kind = self._chats[chat_id].kind
+        refusal = "bot was blocked by the user" if kind == "private" else f"bot was kicked from the {kind} chat"
+        self._change(chat_id, refusal=f"Forbidden: {refusal}")
+
+    def mute(self, chat_id: int) -> None:
+        """Take from the bots the right to post texts."""
+        channel = self._chats[chat_id].kind == "channel"
+        refusal = (
+            "need administrator rights in the channel chat"
+            if channel
+            else "not enough rights to send text messages to the chat"
+        )
+        self._change(chat_id, refusal=f"Bad Request: {refusal}")
+
+    def upgrade(self, chat_id: int) -> int:
+        """Make a supergroup of a group, which then has another id: this one."""
+        moved_to = self.new_chat(self._chats[chat_id].name)
+        self._change(chat_id, moved_to=moved_to)
+        return moved_to
+
+    def revoke(self, token: str) -> None:
+        """What @BotFather does with a token that has become known: from now on nobody has it."""
+        del self._bots[token]
+
+    # What a client meets.
+
+    def messages(self) -> list[Posted]:
+        return list(self._messages.values())
+
+    def answer(self, request: Incoming) -> tuple[Reply, Arrival] | None:
+        call = read_path(request.method, request.path)
+        if call is None:
+            return None
+        arrival = Arrival(platform=self.name, method=request.method, path=request.path, query=request.query, at=request.at)
+        try:
+            bot, method = self._admitted(call)
+            arguments_given = given(request)
+            arrival = replace(arrival, payload=dict(arguments_given))
+            read = arguments(method, arguments_given, strict=self._strict)
+            if method == "getMe":
+                return ok({**bot.shown(), "can_join_groups": True}), replace(arrival, status=200)
+            if "text" in METHODS[method]:
+                shown(read)  # the text is looked at before the chat
+            chat = self._chat(read)
+            arrival = replace(arrival, destination=chat.name, channel_id=str(chat.id))
+            if method == "getChat":
+                return ok(chat.in_full()), replace(arrival, status=200)
+            self._count(bot, chat, request)
+            posted = self._post(bot, chat, read, request) if method == "sendMessage" else self._edit(bot, chat, read, request)
+            answer = ok(message(posted, chat.shown(), bot.shown()))
+            arrival = replace(arrival, message_id=posted.message_id, pings=posted.pings)
+        except (Refused, Wrong) as error:
+            refusal = bad_request(error) if isinstance(error, Wrong) else error
+            answer = refusal.reply
+            arrival = replace(arrival, refusal=str(refusal), mistake=NOT_PLAYED in str(refusal))
+        return answer, replace(arrival, status=answer.status)
+
+    def _admitted(self, call: Call) -> tuple[Bot, str]:
+        number, _, secret = call.token.partition(":")
+        if not number.isdecimal() or not secret:
+            raise refused(404, "Not Found")
+        bot = self._bots.get(call.token)
+        if bot is None:
+            raise refused(401, "Unauthorized")
+        method = next((name for name in METHODS if name.lower() == call.method.lower()), None)  # Telegram ignores case here
+        if method is None:
+            raise refused(404, f"Not Found: method not found ({NOT_PLAYED})")
+        return bot, method
+
+    def _chat(self, read: Mapping[str, Any]) -> Chat:
+        named = read.get("chat_id")
+        if named is None:
+            raise refused(400, "Bad Request: chat_id is empty")
+        known = (chat for chat in self._chats.values() if named in (chat.id, f"@{chat.username}"))
+        chat = next(known, None)
+        if chat is None:
+            raise refused(400, "Bad Request: chat not found")
+        if chat.moved_to is not None:
+            description = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise refused(400, description, migrate_to_chat_id=chat.moved_to)
+        if chat.refusal:
+            raise refused(403 if chat.refusal.startswith("Forbidden") else 400, chat.refusal)
+        return chat
+
+    def _count(self, bot: Bot, chat: Chat, request: Incoming) -> None:
+        for rate in (self._rates.everywhere, self._rates.in_groups if chat.id < 0 else None):
+            if rate is None:
+                continue
+            standing = self._windows.count(f"{bot.id} {chat.id} {rate}", rate, request.at)
+            if not standing.allowed:
+                raise too_many(standing, request.at)
+
+    def _post(self, bot: Bot, chat: Chat, read: dict[str, Any], request: Incoming) -> Posted:
+        topic = read.get("message_thread_id")
+        if topic is not None and topic not in chat.topics.values():
+            raise refused(400, "Bad Request: message thread not found")
+        if topic in chat.closed:
+            raise refused(400, "Bad Request: TOPIC_CLOSED")
+        number = self._next()
+        posted = Posted(
+            platform=self.name,
+            destination=chat.name,
+            channel_id=str(chat.id),
+            message_id=str(number),
+            payload=read,
+            at=request.at,
+            pings=shown(read).pings,
+        )
+        self._messages[chat.id, number] = posted
+        self._senders[chat.id, number] = bot
+        return posted
+
+    def _edit(self, bot: Bot, chat: Chat, read: dict[str, Any], request: Incoming) -> Posted:
+        place = chat.id, read.get("message_id", 0)
+        posted = self._messages.get(place)
+        if posted is None:
+            raise refused(400, "Bad Request: message to edit not found")
+        if self._senders[place] != bot:
+            raise refused(400, "Bad Request: message can't be edited")
+        kept = {
+            key: value for key, value in posted.payload.items() if key not in ("entities", "parse_mode", "link_preview_options")
+        }
+        new = {key: value for key, value in read.items() if key not in ("chat_id", "message_id")}
+        if shown({**kept, **new}) == shown(posted.payload):
+            raise refused(400, f"Bad Request: {_UNCHANGED}")
+        # An edit notifies nobody, whatever it names.
+        edited = replace(posted, payload={**kept, **new}, edits=(*posted.edits, read), edited_at=request.at)
+        self._messages[place] = edited
+        return edited
+
+    def _change(self, chat_id: int, **changes: Any) -> None:
+        self._chats[chat_id] = replace(self._chats[chat_id], **changes)
+
+    def _next(self) -> int:
+        self._last += 1
+        return self._last

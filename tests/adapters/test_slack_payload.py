@@ -1,0 +1,615 @@
+"""What Slack gets: within its limits, inert, and read back as it was meant."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+from slack_sdk.models.blocks import Block as SlackBlock
+
+from perscom_adapters import (
+    Block,
+    Bold,
+    BulletList,
+    Field,
+    Inline,
+    Italic,
+    Link,
+    Message,
+    Paragraph,
+    Quote,
+    Text,
+    Time,
+    plain,
+    render,
+)
+from perscom_adapters.slack import payload
+from perscom_adapters.testing import slack_refusal
+from perscom_receiver import EVENT_NAMES, Event, php_json
+from perscom_receiver.testing import make_event
+
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # 100 000 characters are meant
+
+SPEC = Path(__file__).resolve().parents[3] / "shared" / "specs" / "slack-message-from-slack-types-3.2.0.schema.json"
+AT = datetime(2026, 3, 2, 19, 8, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+# The judges that Slack publishes: the schema made of its types, and the models of its library.
+
+
+@cache
+def validator() -> Draft7Validator:
+    if not SPEC.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{SPEC.name} is missing")
+        pytest.skip(f"{SPEC.name} is not here")
+    return Draft7Validator(json.loads(SPEC.read_bytes()))
+
+
+def assert_valid(body: dict[str, Any]) -> None:
+    assert next(validator().iter_errors(body), None) is None
+    for block in body["blocks"]:
+        model = SlackBlock.parse(copy.deepcopy(block))
+        assert model is not None
+        model.validate_json()
+        assert model.to_dict() == block  # the model knows every key
+    assert slack_refusal(body) is None
+    assert slack_refusal({"text": body["text"], "blocks": body["blocks"]}, edit=True) is None
+
+
+def utf16(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def assert_within_limits(body: dict[str, Any]) -> None:
+    assert len(body["blocks"]) <= 50
+    assert 0 < utf16(body["text"]) < 4000
+    assert utf16(json.dumps(body, ensure_ascii=False, separators=(",", ":"))) <= 12_000
+    assert sum(map(utf16, strings(body))) < 12_000
+
+
+DATE_TOKEN = re.compile(r"<!date\^\d+\^\{date_short\} \{time\}\|\d{4}-\d\d-\d\d \d\d:\d\d UTC>")
+
+
+def assert_inert(body: dict[str, Any]) -> None:
+    """No element that notifies, no mrkdwn but the date in the context, and nothing to parse in the fallback."""
+    assert set(body) == {"text", "blocks", "unfurl_links", "unfurl_media"}
+    assert body["unfurl_links"] is body["unfurl_media"] is False
+    assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", body["text"])
+    kinds = {element["type"] for element in objects(body["blocks"]) if "type" in element}
+    assert kinds <= {
+        *("header", "section", "context", "image", "plain_text", "mrkdwn", "text", "link", "date"),
+        *("rich_text", "rich_text_section", "rich_text_quote", "rich_text_list"),
+    }
+    for element in objects(body["blocks"]):
+        if element.get("type") == "mrkdwn":
+            assert DATE_TOKEN.fullmatch(element["text"])
+            assert element["verbatim"] is True
+        if element.get("type") == "plain_text":
+            assert element["emoji"] is False
+
+
+def objects(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects(inner)
+
+
+def strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from strings(inner)
+
+
+# A reader of rich text, written for these tests.
+
+
+def shown(element: dict[str, Any]) -> str:
+    match element["type"]:
+        case "text" | "link" | "plain_text":
+            return element["text"]
+        case "date":
+            return f"[{element['timestamp']}{'f' if '{time}' in element['format'] else 'D'}]"
+        case "rich_text" | "rich_text_list":
+            return "\n".join(map(shown, element["elements"]))
+        case _:
+            return "".join(map(shown, element["elements"]))
+
+
+# What was meant, from the tree.
+
+
+def meant(part: object) -> str:
+    match part:
+        case Text(text):
+            return text
+        case Bold(parts) | Italic(parts) | Paragraph(parts):
+            return meant(parts)
+        case Link(label, url):
+            return label if ink(label) else url.split("/")[2]
+        case Time(at, style):
+            seconds = int((at - EPOCH).total_seconds() // 1)
+            return plain(part) if seconds < 0 else f"[{seconds}{'D' if style == 'date' else 'f'}]"
+        case BulletList(items, _):
+            return "\n".join(meant(item) for item in items)
+        case Quote(blocks):
+            return meant(blocks)
+        case tuple():
+            separator = "\n" if part and isinstance(part[0], Paragraph | BulletList | Quote) else ""
+            return separator.join(meant(inner) for inner in part)
+    raise AssertionError(part)
+
+
+FILLERS = "\u115f\u1160\u17b4\u17b5\u034f\u3164\uffa0\u2800\U0001d159"
+
+
+def ink(text: str) -> str:
+    """What is left of a text when nothing but visible characters counts."""
+    return "".join(
+        "\ufffd" if category == "Cs" else character
+        for character in text
+        if (category := unicodedata.category(character)) not in ("Cc", "Cf", "Zs", "Zl", "Zp")
+        and character not in FILLERS
+        and not 0xFE00 <= ord(character) <= 0xFE0F
+        and not 0xE0000 <= ord(character) <= 0xE0FFF
+        and not 0x180B <= ord(character) <= 0x180F
+        and not 0xFFF0 <= ord(character) <= 0xFFFB
+        and not 0x2065 <= ord(character) <= 0x206F
+        and not (category == "Cn" and (ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF))
+    )
+
+
+def same_up_to_the_cut(seen: str, wanted: str) -> bool:
+    """``seen`` says all of ``wanted``, or says that it does not."""
+    if seen == wanted:
+        return True
+    beginning = re.sub(r"…\(\d+more\)$", "", seen).removesuffix("…")
+    return beginning != seen and wanted.startswith(beginning)
+
+
+# Hostile messages.
+
+ATOMS = re.findall(
+    r"\S+",
+    r"""
+    <!channel> <!here> <!everyone> <!here|here> <@U123ABC> <@W1|x> <#C123> <!subteam^S123> <!subteam^S1|@x> &lt;!channel&gt;
+    <!date^1^{date}|x> <http://evil.example|click> <mailto:a@b.c|x> @here @channel #general :smile: :wave::skin-tone-2:
+    http://evil.example/x https://a.b *b* _i_ ~s~ `c` ```block``` > >>> - * 1. | & && &amp; < <> " \ \" \\ {date} [l](http://x.y)
+    """,
+)
+CONTROLS = ["\n", "\n\n\n\n", "\r\n", "\t", " ", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\ud800", "\udfff", "\ufffe"]
+UNSEEN = ["", "\u200b", "\u200d", "\u2060", "\ufeff", "\u202e", "\u2066", "\u2069", "\u200f", "\u3164", "\u2800", "\u0301"]
+CLUSTERS = ["e\u0301", "Z\u0300\u0301\u0302" * 20, "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪", "👍🏽", "שלום", "مرحبا", "漢字"]
+MANY = 40  # of so many texts about one is 100 000 characters long
+
+
+def _sometimes_huge(text: str, chance: int) -> str:
+    return (text * 100_000)[:100_000] if chance == MANY else text
+
+
+hostile = st.builds(
+    _sometimes_huge,
+    st.one_of(
+        st.lists(st.sampled_from(ATOMS) | st.sampled_from(CONTROLS + UNSEEN + CLUSTERS), max_size=12).map("".join),
+        st.text(st.characters(exclude_categories=()), max_size=60),
+    ),
+    st.integers(0, MANY),
+)
+urls = st.sampled_from(
+    ["https://1st.example/s/7", "http://a.b/(x)*_?q=~a;b&c=d#c", "https://[::1]/x", "https://a.b/" + "&" * 2000]
+)
+moments = st.datetimes(
+    datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])
+)
+inlines: st.SearchStrategy[Inline] = st.recursive(
+    st.one_of(
+        hostile.map(Text),
+        st.builds(Link, hostile, urls),
+        st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda parts: Bold(tuple(parts))),
+        st.lists(inner, max_size=3).map(lambda parts: Italic(tuple(parts))),
+    ),
+    max_leaves=4,
+)
+parts = st.lists(inlines, max_size=4).map(tuple)
+paragraphs = parts.map(Paragraph)
+bullets = st.builds(BulletList, st.lists(parts, max_size=5).map(tuple), st.booleans())
+quotes = st.lists(st.one_of(paragraphs, bullets), max_size=3).map(lambda blocks: Quote(tuple(blocks)))
+blocks = st.lists(st.one_of(paragraphs, bullets, quotes), max_size=4).map(tuple)
+fields = st.lists(st.builds(Field, name=hostile, value=parts, short=st.booleans()), max_size=30).map(tuple)
+pages = st.none() | st.sampled_from(
+    ["https://1st.example/", "https://a.b/" + "&" * 2000, "javascript:alert(1)", "https://u:pw@a.b/"]
+)
+messages = st.builds(
+    Message,
+    word=st.just("promotion"),
+    title=hostile.filter(str.strip),
+    blocks=blocks,
+    fields=fields,
+    url=pages,
+    image=pages,
+    at=st.none() | moments,
+    footer=st.none() | hostile,
+)
+some = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@some
+@given(messages)
+@example(
+    Message(
+        word="promotion",
+        title="😀" * 5000,
+        blocks=tuple(Paragraph((Text('"\\&' * 30_000),)) for _ in range(4)),
+        fields=tuple(Field(name="`" * 500, value=(Text("_" * 5000),)) for _ in range(40)),
+        footer='"' * 9000,
+        url="https://a.b/" + "&" * 2000,
+        image="https://a.b/" + "&" * 2000,
+    )
+)
+@example(
+    Message(
+        word="promotion",
+        title="Many small parts",
+        blocks=tuple((Paragraph((Text("a"),)), Quote((BulletList(((Text("b"),),)),)))[n % 2] for n in range(2000)),
+        fields=tuple(Field(name="n", value=(Time(AT), Bold((Text("v"),)))) for _ in range(2000)),
+    )
+)
+def test_every_message_is_valid_by_the_published_schema_by_the_vendors_models_and_by_the_rules_they_do_not_know(
+    message: Message,
+) -> None:
+    body: Any = payload(message)
+    assert_valid(body)
+    assert_within_limits(body)
+    assert_inert(body)
+    for element in objects(body["blocks"]):
+        if element.get("type") in ("plain_text", "link", "rich_text_section", "rich_text_quote", "rich_text_list"):
+            assert ink(shown(element))
+        assert "alt_text" not in element or ink(element["alt_text"])
+
+
+@some
+@given(messages)
+def test_no_control_character_and_no_change_of_direction_survives(message: Message) -> None:
+    for text in strings(payload(message)):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
+
+
+@some
+@given(blocks)
+def test_the_shown_text_is_the_meant_text_up_to_the_cut(tree: tuple[Block, ...]) -> None:
+    rich = rich_texts(Message(word="test", title="t", blocks=tree))
+    assert len(rich) <= 1
+    assert same_up_to_the_cut(ink("".join(map(shown, rich))), ink("\n".join(map(meant, tree))))
+
+
+@some
+@given(fields)
+def test_fields_show_their_names_and_values_up_to_the_cut(given_fields: tuple[Field, ...]) -> None:
+    rich = rich_texts(Message(word="test", title="t", fields=given_fields))
+    told = [field for field in given_fields if ink(field.name) or ink(meant(field.value))]
+    seen = ink("".join(map(shown, rich)))
+    for number, source in enumerate(told):
+        if seen == f"…({len(told) - number}more)":
+            return
+        seen = without(seen, ink(source.name) or "—").removeprefix(":")
+        seen = without(seen, ink(meant(source.value)) or "—")
+    assert not seen
+
+
+def without(seen: str, wanted: str) -> str:
+    """What follows in ``seen`` after ``wanted``, or after as much of it as stands before an ellipsis."""
+    shared = 0
+    while seen[shared : shared + 1] == wanted[shared : shared + 1] != "":
+        shared += 1
+    if shared < len(wanted):
+        assert seen[shared] == "…"
+    cut = seen.startswith("…", shared) and not re.fullmatch(r"…\(\d+more\)", seen[shared:])
+    return seen[shared + cut :]
+
+
+@some
+@given(hostile.filter(str.strip), blocks)
+def test_title_and_fallback_show_their_text_up_to_the_cut(title: str, tree: tuple[Block, ...]) -> None:
+    body: Any = payload(Message(word="test", title=title, blocks=tree))
+    first = body["blocks"][0]
+    seen = first["text"]["text"] if first["type"] == "header" else shown(first)
+    assert same_up_to_the_cut(ink(seen), ink(title) or "—")
+    said = re.sub("&(amp|lt|gt);", lambda found: {"amp": "&", "lt": "<", "gt": ">"}[found[1]], body["text"])
+    assert said.split("\n")[0] == seen
+    assert "\n" in said or not ink(meant(tree)) or said.endswith("…")
+
+
+@some
+@given(hostile)
+def test_a_footer_shows_its_text_up_to_the_cut(footer: str) -> None:
+    body: Any = payload(Message(word="test", title="t", footer=footer))
+    seen = [element["text"] for block in body["blocks"] if block["type"] == "context" for element in block["elements"]]
+    assert same_up_to_the_cut(ink("".join(seen)), ink(footer))
+
+
+# Every event, with something hostile in every text.
+
+PRIVATE = ("email", "phone_number", "notes", "discord_user_id", "password", "remember_token", "document", "profile_photo_url")
+MARK = "PRIVATE7f3a"
+
+
+def poisoned(value: object, poison: str) -> object:
+    """``value`` with ``poison`` for every text that is no moment, and a mark in private columns."""
+    if isinstance(value, dict):
+        return {key: poisoned(inner, poison) for key, inner in value.items()} | dict.fromkeys(PRIVATE, MARK)
+    return poison if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value) else value
+
+
+@pytest.mark.parametrize("name", EVENT_NAMES)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(hostile)
+@example("<!channel> <@U123> <!subteam^S1> @here &lt;!here&gt; <http://evil.example|x> :smile: *b*")
+@example("\u202e\x00<p>&nbsp;</p>" * 9000)
+def test_no_event_however_hostile_pings_breaks_a_rule_or_shows_what_is_private(name: str, poison: str) -> None:
+    sample = make_event(name, created=AT)
+    poison = poison.encode(errors="replace").decode()  # a lone surrogate cannot come by JSON
+    body = {
+        "event": name,
+        "created": "2026-03-02T19:08:00.000000Z",
+        "data": poisoned(sample.data, poison),
+        "changes": poisoned(sample.changes, poison) if name.endswith("updated") else [],
+    }
+    message = render(Event.parse(php_json(body)))
+    if message is None:
+        return
+    made: Any = payload(message)
+    assert_valid(made)
+    assert_within_limits(made)
+    assert_inert(made)
+    assert MARK not in json.dumps(made)
+
+
+def rich_texts(message: Message) -> list[dict[str, Any]]:
+    body: Any = payload(message)
+    return [block for block in body["blocks"] if block["type"] == "rich_text"]
+
+
+def elements(*tree: Block) -> list[dict[str, Any]]:
+    """The elements of the text alone."""
+    rich = rich_texts(Message(word="test", title="t", blocks=tree))
+    return rich[0]["elements"] if rich else []
+
+
+def paragraph(*inner: Inline | str) -> Paragraph:
+    return Paragraph(tuple(Text(part) if isinstance(part, str) else part for part in inner))
+
+
+def section(*inner: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "rich_text_section", "elements": list(inner)}
+
+
+def text(words: str, **style: bool) -> dict[str, Any]:
+    return {"type": "text", "text": words, **({"style": style} if style else {})}
+
+
+# Examples a person can read.
+
+
+def test_a_promotion_looks_like_this() -> None:
+    message = Message(
+        word="promotion",
+        title="SFC Jacob Whitfield promoted to Sergeant First Class",
+        blocks=(paragraph("1st Platoon, Alpha Company · by Capt. Okafor"), Quote((paragraph("For *outstanding* service."),))),
+        fields=(Field(name="From", value=(Text("Staff Sergeant"),)), Field(name="On", value=(Time(AT, "date"),), short=False)),
+        color=0xF1C40F,
+        url="https://1st.example/soldiers/7",
+        at=AT,
+        footer="1st Ranger Group",
+    )
+    assert payload(message) == {
+        "text": "SFC Jacob Whitfield promoted to Sergeant First Class\n1st Platoon, Alpha Company · by Capt. Okafor",
+        "blocks": [
+            {
+                "type": "header",
+                "text": {
+                    "type": "plain_text",
+                    "text": "SFC Jacob Whitfield promoted to Sergeant First Class",
+                    "emoji": False,
+                },
+            },
+            {
+                "type": "rich_text",
+                "elements": [
+                    section(text("1st Platoon, Alpha Company · by Capt. Okafor")),
+                    {"type": "rich_text_quote", "elements": [text("For *outstanding* service.")]},
+                ],
+            },
+            {
+                "type": "rich_text",
+                "elements": [
+                    section(
+                        text("From:", bold=True),
+                        text(" Staff Sergeant\n"),
+                        text("On:", bold=True),
+                        text(" "),
+                        {"type": "date", "timestamp": 1772478480, "format": "{date}", "fallback": "2026-03-02"},
+                    )
+                ],
+            },
+            {
+                "type": "rich_text",
+                "elements": [section({"type": "link", "url": "https://1st.example/soldiers/7", "text": "1st.example"})],
+            },
+            {
+                "type": "context",
+                "elements": [
+                    {"type": "plain_text", "text": "1st Ranger Group", "emoji": False},
+                    {
+                        "type": "mrkdwn",
+                        "text": "<!date^1772478480^{date_short} {time}|2026-03-02 19:08 UTC>",
+                        "verbatim": True,
+                    },
+                ],
+            },
+        ],
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def first_block(message: Message) -> dict[str, Any]:
+    body: Any = payload(message)
+    return body["blocks"][0]
+
+
+def test_with_a_picture_the_title_stands_beside_it() -> None:
+    message = Message(word="award", title="Medal", image="https://1st.example/medal.png")
+    assert first_block(message) == {
+        "type": "section",
+        "text": {"type": "plain_text", "text": "Medal", "emoji": False},
+        "accessory": {"type": "image", "image_url": "https://1st.example/medal.png", "alt_text": "Medal"},
+    }
+
+
+def test_a_title_too_long_for_a_header_is_bold_text_and_not_cut() -> None:
+    assert first_block(Message(word="test", title="t" * 150))["type"] == "header"
+    block = first_block(Message(word="test", title="t" * 151))
+    assert block == {"type": "rich_text", "elements": [section(text("t" * 151, bold=True))]}
+    assert shown(first_block(Message(word="test", title="😀" * 200))) == "😀" * 127 + "…"
+
+
+def test_the_fallback_is_escaped() -> None:
+    body = payload(Message(word="test", title="<!channel> & co", blocks=(paragraph("a > ", Bold((Text("b"),)), "\nsecond"),)))
+    assert body["text"] == "&lt;!channel&gt; &amp; co\na &gt; b"
+
+
+def test_no_escape_of_the_fallback_is_cut_in_two() -> None:
+    for length in range(3):
+        body: Any = payload(Message(word="test", title="t" * (length + 1), blocks=(paragraph("&" * 900),)))
+        assert re.fullmatch(r"t+\n(&amp;)+…", body["text"])
+        assert 990 < utf16(body["text"]) <= 1000
+
+
+def test_bold_and_italic_nest() -> None:
+    assert elements(paragraph("a ", Bold((Text("b "), Italic((Text("c"),)))), " d")) == [
+        section(text("a "), text("b ", bold=True), text("c", bold=True, italic=True), text(" d"))
+    ]
+
+
+def test_a_link_keeps_its_address_and_its_label() -> None:
+    assert elements(paragraph(Bold((Link("[x] <y>", "https://x.y/(z)*[1]?a&b"),)))) == [
+        section({"type": "link", "url": "https://x.y/(z)*[1]?a&b", "text": "[x] <y>", "style": {"bold": True}})
+    ]
+
+
+def test_a_moment_before_1970_is_shown_as_text() -> None:
+    old = datetime(1944, 6, 6, 6, 30, tzinfo=UTC)
+    assert elements(paragraph("on ", Time(old, "date"))) == [section(text("on 1944-06-06"))]
+    body: Any = payload(Message(word="test", title="t", at=old))
+    assert [block["type"] for block in body["blocks"]] == ["header"]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [datetime.min.replace(tzinfo=timezone(timedelta(hours=5))), datetime.max.replace(tzinfo=timezone(-timedelta(hours=5)))],
+)
+def test_a_moment_without_a_utc_has_no_date(at: datetime) -> None:
+    body: Any = payload(Message(word="test", title="t", at=at))
+    assert [block["type"] for block in body["blocks"]] == ["header"]
+
+
+def test_quotes_and_lists_have_elements_of_their_own() -> None:
+    tree = (
+        paragraph("said:"),
+        Quote((paragraph("one\n\ntwo"), BulletList(((Text("a\nb"),), (Text("c"),)), numbered=True))),
+        BulletList(((Text("x"),), (Text("y"),))),
+        BulletList(((Text("z"),),)),
+        paragraph("p"),
+        paragraph("q"),
+    )
+    assert elements(*tree) == [
+        section(text("said:")),
+        {"type": "rich_text_quote", "elements": [text("one\n\ntwo")]},
+        {"type": "rich_text_list", "style": "ordered", "elements": [section(text("a\nb")), section(text("c"))], "border": 1},
+        {"type": "rich_text_list", "style": "bullet", "elements": [section(text("x")), section(text("y"))]},
+        {"type": "rich_text_list", "style": "bullet", "elements": [section(text("z"))]},
+        section(text("p\n\nq")),
+    ]
+
+
+def test_two_quotes_stay_two() -> None:
+    assert elements(Quote((paragraph("a"),)), Quote((paragraph("b"),))) == [
+        {"type": "rich_text_quote", "elements": [text("a")]},
+        {"type": "rich_text_quote", "elements": [text("b")]},
+    ]
+
+
+def test_a_long_list_says_how_many_items_are_missing_and_uses_the_room() -> None:
+    listed, notice = elements(BulletList(tuple((Text(f"{n} " + "x" * 100),) for n in range(200))))
+    kept = len(listed["elements"])
+    assert shown(notice) == f"… ({200 - kept} more)"
+    assert utf16(json.dumps(listed)) > 10_500
+
+
+def test_a_long_paragraph_ends_with_an_ellipsis_and_uses_the_room() -> None:
+    (only,) = elements(paragraph("y" * 20_000))
+    assert shown(only).endswith("y…")
+    assert 10_500 < utf16(shown(only)) < 12_000
+
+
+def test_many_lines_use_the_room_too() -> None:
+    (only,) = elements(paragraph("\n".join("line of the text" for _ in range(2000))))
+    assert utf16(shown(only)) > 10_000
+
+
+def test_text_and_fields_share_the_room_when_both_are_long() -> None:
+    long = tuple(Field(name=f"n{n}", value=(Text("v" * 900),)) for n in range(20))
+    body, facts = rich_texts(Message(word="test", title="t", blocks=(paragraph("d" * 20_000),), fields=long))
+    assert utf16(shown(body)) > 5000
+    assert utf16(shown(facts)) > 4500
+    assert re.search(r"\n… \(\d+ more\)$", shown(facts))
+
+
+def test_a_blank_field_is_left_out_and_half_a_field_gets_a_dash() -> None:
+    (facts,) = rich_texts(
+        Message(
+            word="test",
+            title="t",
+            fields=(
+                Field(name="\u200b", value=(Text(" \u2800"),)),
+                Field(name="By", value=()),
+                Field(name=" ", value=(Text("v"),)),
+                Field(name="Two", value=(Text("a\nb"),)),
+            ),
+        )
+    )
+    assert shown(facts) == "By: —\n—: v\nTwo: a\nb"
+
+
+def test_an_invisible_title_becomes_a_dash() -> None:
+    assert first_block(Message(word="test", title="\u200b"))["text"]["text"] == "—"
+
+
+def test_an_address_that_nobody_should_follow_is_left_out() -> None:
+    body: Any = payload(Message(word="test", title="t", url="javascript:alert(1)", image="ftp://a.b/c.png"))
+    assert [block["type"] for block in body["blocks"]] == ["header"]
+
+
+def test_the_same_message_gives_the_same_body_and_stays_as_it_is() -> None:
+    message = Message(word="test", title="t", blocks=(paragraph("a"),), fields=(Field(name="n", value=(Text("v"),)),))
+    first: Callable[[], object] = lambda: payload(message)  # noqa: E731
+    assert first() == first()
+    assert message == Message(word="test", title="t", blocks=(paragraph("a"),), fields=(Field(name="n", value=(Text("v"),)),))

@@ -1,0 +1,634 @@
+"""What Telegram gets: within its limits, inert, and read back as it was meant, by Telegram's own parser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from perscom_adapters import (
+    Block,
+    Bold,
+    BulletList,
+    Field,
+    Inline,
+    Italic,
+    Link,
+    Message,
+    Paragraph,
+    Quote,
+    Text,
+    Time,
+    plain,
+    render,
+)
+from perscom_adapters.telegram import payload
+from perscom_adapters.testing import telegram_refusal
+from perscom_receiver import EVENT_NAMES, Event, php_json
+from perscom_receiver.testing import make_event
+
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # 100 000 characters are meant
+
+SPEC = Path(__file__).resolve().parents[3] / "shared" / "specs" / "telegram-bot-api.min.json"
+AT = datetime(2026, 3, 2, 19, 8, tzinfo=UTC)
+UNIX = 1772478480
+
+
+# The judges: the reference of the Bot API, and the parser that its server uses (TDLib, in the package tdjson).
+
+
+def missing(what: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing")
+    pytest.skip(f"{what} is not here")
+
+
+@cache
+def spec() -> dict[str, Any]:
+    if not SPEC.exists():
+        missing(SPEC.name)
+    return json.loads(SPEC.read_bytes())
+
+
+@cache
+def tdlib() -> Any:
+    try:
+        library = import_module("tdjson")
+    except ModuleNotFoundError:
+        missing("tdjson, Telegram's own parser,")
+    library.td_execute(b'{"@type":"setLogVerbosityLevel","new_verbosity_level":0}')
+    return library
+
+
+def ask(kind: str, **arguments: Any) -> dict[str, Any]:
+    return json.loads(tdlib().td_execute(json.dumps({"@type": kind, **arguments}).encode()))
+
+
+def found_in(text: str) -> list[tuple[str, str]]:
+    """What Telegram finds in a text by itself, but for points of time in a film: those mean something below a film alone."""
+    units = text.encode("utf-16-le")
+    return [
+        (entity["type"]["@type"], units[2 * entity["offset"] : 2 * (entity["offset"] + entity["length"])].decode("utf-16-le"))
+        for entity in ask("getTextEntities", text=text)["entities"]
+        if entity["type"]["@type"] != "textEntityTypeMediaTimestamp"
+    ]
+
+
+KINDS = {
+    "bold": "textEntityTypeBold",
+    "italic": "textEntityTypeItalic",
+    "blockquote": "textEntityTypeBlockQuote",
+    "text_link": "textEntityTypeTextUrl",
+    "date_time": "textEntityTypeDateTime",
+}
+
+
+def taken(text: str, entities: list[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
+    """Text and entities as they are after Telegram has put them in order.
+
+    The one function of the library that does so without an account reads a markup too, whose marks are therefore replaced.
+    """
+    given = []
+    for entity in entities:
+        kind = {"@type": KINDS[entity["type"]], **{key: entity[key] for key in ("url", "unix_time") if key in entity}}
+        given.append({"@type": "textEntity", "offset": entity["offset"], "length": entity["length"], "type": kind})
+    bare = re.sub(r"[_*~|`\[]", "x", text)
+    answer = ask("parseMarkdown", text={"@type": "formattedText", "text": bare, "entities": given})
+    assert answer["@type"] == "formattedText", answer
+    assert len(answer["text"]) == len(text)
+    return answer["text"], answer["entities"]
+
+
+def painted(text: str, entities: list[dict[str, Any]]) -> set[tuple[int, str, Any]]:
+    """Which unit of the text has which formatting. White space may lose its own."""
+    units = text.encode("utf-16-le")
+    found = set()
+    for entity in entities:
+        kind = entity["type"] if isinstance(entity["type"], dict) else {"@type": KINDS[entity["type"]], **entity}
+        said = kind.get("unix_time") or ("link" if "url" in kind else None)
+        for place in range(entity["offset"], entity["offset"] + entity["length"]):
+            if units[2 * place : 2 * place + 2] not in (b"\n\x00", b" \x00"):
+                found.add((place, kind["@type"], said))
+    return found
+
+
+OUR_MOMENT = re.compile(r"\d{1,4}-\d\d-\d\d( \d\d:\d\d UTC)?")
+
+
+def utf16(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def assert_valid(body: dict[str, Any]) -> None:
+    """By the reference, by the parser, and by the rules of the stand-in."""
+    for method in ("sendMessage", "editMessageText"):
+        assert set(body) <= {field["name"] for field in spec()["methods"][method]["fields"]}
+    types = {"String": str, "Integer": int}
+    known = {field["name"]: types.get(field["types"][0]) for field in spec()["types"]["MessageEntity"]["fields"]}
+    for entity in body["entities"]:
+        assert all(type(value) is known[key] for key, value in entity.items())
+    assert 0 < utf16(body["text"].strip()) <= 4096
+    assert len(body["entities"]) <= 100
+    assert body["link_preview_options"] == {"is_disabled": True}
+    text, entities = taken(body["text"], body["entities"])
+    assert painted(text, entities) == painted(body["text"], body["entities"])
+    assert telegram_refusal(body) is None
+    assert telegram_refusal(body, edit=True) is None
+
+
+def assert_inert(body: dict[str, Any], *addresses: str) -> None:
+    """Nothing notifies, nothing can be pressed but links that are ours."""
+    assert set(body) == {"text", "entities", "link_preview_options"}
+    assert found_in(body["text"]) == []
+    assert not re.search(r"(\d(?:[^\S\n]|[().-]){0,2}){7}", re.sub(OUR_MOMENT, "", body["text"]))  # a telephone number
+    assert {entity["type"] for entity in body["entities"]} <= set(KINDS)
+    assert {entity["url"] for entity in body["entities"] if entity["type"] == "text_link"} <= set(addresses)
+
+
+# What was meant, from the tree.
+
+
+def meant(part: object) -> str:
+    match part:
+        case Text(text):
+            return text
+        case Bold(parts) | Italic(parts) | Paragraph(parts):
+            return meant(parts)
+        case Link(label, url):
+            return label if ink(label) else url.split("/")[2]
+        case Time():
+            return plain(part)
+        case BulletList(items, numbered):
+            said = [
+                (f"{number}." if numbered else "•") + meant(item) for number, item in enumerate(items, 1) if ink(meant(item))
+            ]
+            return "\n".join(said)
+        case Quote(blocks):
+            return meant(blocks)
+        case tuple():
+            separator = "\n" if part and isinstance(part[0], Paragraph | BulletList | Quote) else ""
+            return separator.join(meant(inner) for inner in part)
+    raise AssertionError(part)
+
+
+FILLERS = "\u115f\u1160\u17b4\u17b5\u034f\u3164\uffa0\u2800\U0001d159"
+LOST = "\u030a\u0333\u033f"  # marks that Telegram drops
+
+
+@cache
+def leaves_ink(character: str) -> bool:
+    category, code = unicodedata.category(character), ord(character)
+    return (
+        category not in ("Cc", "Cf", "Zs", "Zl", "Zp")
+        and character not in FILLERS + LOST
+        and not 0xFE00 <= code <= 0xFE0F
+        and not 0xE0000 <= code <= 0xE0FFF
+        and not 0x180B <= code <= 0x180F
+        and not 0xFFF0 <= code <= 0xFFFB
+        and not 0x2065 <= code <= 0x206F
+        and not (category == "Cn" and (code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF))
+    )
+
+
+def ink(text: str) -> str:
+    """What is left of a text when nothing but visible characters counts, and of those what Telegram leaves."""
+    visible = "".join(character for character in unicodedata.normalize("NFD", text) if leaves_ink(character))
+    return re.sub("[\ud800-\udfff]", "\ufffd", visible)
+
+
+def same_up_to_the_cut(seen: str, wanted: str) -> bool:
+    """``seen`` says all of ``wanted``, or says that it does not."""
+    if seen == wanted:
+        return True
+    beginning = re.sub(r"…\(\d+more\)$", "", seen).removesuffix("…")
+    return beginning != seen and wanted.startswith(beginning)
+
+
+# Hostile messages.
+
+ATOMS = re.findall(
+    r"\S+",
+    """
+    @everyone @someone @a_b1 #tag #日本 #1 /start /cmd@some_bot $USD $1INCH a@b.example a.b+c@d-e.co.uk mailto:a@b.com t.me/evil
+    http://evil.example/x https://evil.com ftp://a.b tg://user?id=5 ton://x evil.com EVIL.COM пример.рф 127.0.0.1 1.2.3.4/x
+    +12025550123 +49(30)1234567 202-555-0123 4111111111111111 12:30 2.5 <b> </b> <a href="tg://user?id=5"> &lt; &#64;evil
+    **b** __i__ [l](http://evil.com) ||s|| `c` ~~s~~ @ # / $ : . .. + - com http :// evil user 1 22 #️⃣ «» ·
+    @\u0333evil ev\u033fil.com a\u030a.com
+    """,
+)
+CONTROLS = ["\n", "\n\n\n\n", "\r\n", "\t", " ", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\ud800", "\udfff", "\ufffe"]
+UNSEEN = ["", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u202e", "\u2066", "\u200f", "\u3164", "\u2800", "\u0301"]
+CLUSTERS = ["e\u0301", "Z\u0300\u0301\u0302" * 20, "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪", "👍🏽", "שלום", "مرحبا", "漢字"]
+MANY = 40  # of so many texts about one is 100 000 characters long
+
+
+def _sometimes_huge(text: str, chance: int) -> str:
+    return (text * 100_000)[:100_000] if chance == MANY else text
+
+
+hostile = st.builds(
+    _sometimes_huge,
+    st.one_of(
+        st.lists(st.sampled_from(ATOMS) | st.sampled_from(CONTROLS + UNSEEN + CLUSTERS), max_size=12).map("".join),
+        st.text(st.characters(exclude_categories=()), max_size=60),
+    ),
+    st.integers(0, MANY),
+)
+ADDRESSES = ["https://1st.example/s/7", "http://a.b/(x)*y_[z]?q=~a;b#c", "https://[::1]/x", "https://a.b/" + "(" * 2000]
+UNTAKEN = ["http://localhost/x", "https://a.b:0/", "https://a.b:/", "https://[::1]x/", "http://.", "http://a%.b"]
+urls = st.sampled_from(ADDRESSES + UNTAKEN)
+moments = st.datetimes(
+    datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])
+)
+inlines: st.SearchStrategy[Inline] = st.recursive(
+    st.one_of(
+        hostile.map(Text),
+        st.builds(Link, hostile, urls),
+        st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda parts: Bold(tuple(parts))),
+        st.lists(inner, max_size=3).map(lambda parts: Italic(tuple(parts))),
+    ),
+    max_leaves=4,
+)
+parts = st.lists(inlines, max_size=4).map(tuple)
+paragraphs = parts.map(Paragraph)
+bullets = st.builds(BulletList, st.lists(parts, max_size=5).map(tuple), st.booleans())
+quotes = st.lists(st.one_of(paragraphs, bullets), max_size=3).map(lambda blocks: Quote(tuple(blocks)))
+blocks = st.lists(st.one_of(paragraphs, bullets, quotes), max_size=4).map(tuple)
+fields = st.lists(st.builds(Field, name=hostile, value=parts, short=st.booleans()), max_size=30).map(tuple)
+messages = st.builds(
+    Message,
+    word=st.just("promotion"),
+    title=hostile.filter(str.strip),
+    blocks=blocks,
+    fields=fields,
+    color=st.none() | st.integers(-1, 0x1000000),
+    url=st.none() | st.sampled_from([ADDRESSES[0], "javascript:alert(1)", "https://user:pw@a.b/"]),
+    image=st.none() | st.just("https://1st.example/sfc.png"),
+    at=st.none() | moments,
+    footer=st.none() | hostile,
+)
+some = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@some
+@given(messages)
+@example(
+    Message(
+        word="promotion",
+        title="😀" * 5000,
+        blocks=tuple(Paragraph((Text("@" * 100_000),)) for _ in range(4)),
+        fields=tuple(Field(name="$" * 500, value=(Text("1" * 5000),)) for _ in range(40)),
+        footer="#" * 9000,
+        at=AT,
+    )
+)
+@example(
+    Message(
+        word="promotion",
+        title="Many small parts",
+        blocks=tuple((Paragraph((Text("a"),)), Quote((BulletList(((Text("b"),),)),)))[n % 2] for n in range(2000)),
+        fields=tuple(Field(name="n", value=(Time(AT), Bold((Text("v"),)))) for _ in range(2000)),
+    )
+)
+def test_every_message_is_taken_by_telegrams_own_parser_which_finds_nothing_in_it(message: Message) -> None:
+    body: Any = payload(message)
+    assert_valid(body)
+    assert_inert(body, *ADDRESSES)
+    assert ink(body["text"].split("\n")[0])
+
+
+@some
+@given(messages)
+def test_no_control_character_and_no_change_of_direction_survives(message: Message) -> None:
+    text: Any = payload(message)["text"]
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
+
+
+@some
+@given(blocks)
+def test_the_shown_text_is_the_meant_text_up_to_the_cut(tree: tuple[Block, ...]) -> None:
+    seen = text_of(Message(word="test", title="t", blocks=tree))
+    assert same_up_to_the_cut(ink(seen), ink("t" + meant(tree)))
+
+
+@some
+@given(fields)
+def test_fields_show_their_names_and_values_up_to_the_cut(given_fields: tuple[Field, ...]) -> None:
+    told = [field for field in given_fields if ink(field.name) or ink(meant(field.value))]
+    seen = ink(text_of(Message(word="test", title="t", fields=given_fields))).removeprefix("t")
+    for number, source in enumerate(told):
+        if seen == f"…({len(told) - number}more)":
+            return
+        seen = without(seen, ink(source.name) or "—").removeprefix(":")
+        seen = without(seen, ink(meant(source.value)) or "—")
+    assert not seen
+
+
+def without(seen: str, wanted: str) -> str:
+    """What follows in ``seen`` after ``wanted``, or after as much of it as stands before an ellipsis."""
+    shared = 0
+    while seen[shared : shared + 1] == wanted[shared : shared + 1] != "":
+        shared += 1
+    if shared < len(wanted):
+        assert seen[shared] == "…"
+    cut = seen.startswith("…", shared) and not re.fullmatch(r"…\(\d+more\)", seen[shared:])
+    return seen[shared + cut :]
+
+
+@some
+@given(hostile.filter(str.strip))
+def test_a_title_shows_its_text_up_to_the_cut(title: str) -> None:
+    assert same_up_to_the_cut(ink(text_of(Message(word="test", title=title))), ink(title) or "—")
+
+
+@some
+@given(hostile)
+def test_a_footer_shows_its_text_up_to_the_cut(footer: str) -> None:
+    seen = ink(text_of(Message(word="test", title="t", footer=footer)))
+    assert same_up_to_the_cut(seen, ink("t" + footer))
+
+
+# Every event, with something hostile in every text.
+
+PRIVATE = ("email", "phone_number", "notes", "discord_user_id", "password", "remember_token", "document", "profile_photo_url")
+MARK = "PRIVATE7f3a"
+
+
+def poisoned(value: object, poison: str) -> object:
+    """``value`` with ``poison`` for every text that is no moment, and a mark in private columns."""
+    if isinstance(value, dict):
+        return {key: poisoned(inner, poison) for key, inner in value.items()} | dict.fromkeys(PRIVATE, MARK)
+    return poison if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value) else value
+
+
+@pytest.mark.parametrize("name", EVENT_NAMES)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(hostile)
+@example("@everyone /start #tag $USD a@b.com evil.com http://evil.com tg://user?id=5 +12025550123 4111111111111111")
+@example("\u202e\x00<p>&#64;evil &commat;evil<br>evil&period;com</p>" * 9000)
+def test_no_event_however_hostile_notifies_breaks_a_rule_or_shows_what_is_private(name: str, poison: str) -> None:
+    sample = make_event(name, created=AT)
+    poison = poison.encode(errors="replace").decode()  # a lone surrogate cannot come by JSON
+    body = {
+        "event": name,
+        "created": "2026-03-02T19:08:00.000000Z",
+        "data": poisoned(sample.data, poison),
+        "changes": poisoned(sample.changes, poison) if name.endswith("updated") else [],
+    }
+    message = render(Event.parse(php_json(body)))
+    if message is None:
+        return
+    made: Any = payload(message)
+    assert_valid(made)
+    assert_inert(made, *links_in(message))
+    assert MARK not in json.dumps(made)
+
+
+def links_in(part: object) -> Iterator[str]:
+    match part:
+        case Message():
+            yield from (url for url in (part.url, *links_in((part.blocks, *(field.value for field in part.fields)))) if url)
+        case Link(_, url):
+            yield url
+        case Bold(inner) | Italic(inner) | Paragraph(inner) | Quote(inner) | BulletList(inner, _):
+            yield from links_in(inner)
+        case tuple():
+            for inner in part:
+                yield from links_in(inner)
+
+
+@pytest.mark.parametrize("name", EVENT_NAMES)
+def test_every_sample_event_is_shown_as_it_is(name: str) -> None:
+    message = render(make_event(name, created=AT))
+    assert message is not None
+    body: Any = payload(message)
+    assert_valid(body)
+    assert_inert(body, *links_in(message))
+    facts = "".join(f"{field.name}:{meant(field.value)}" for field in message.fields)
+    assert ink(body["text"]) == ink(f"{message.title}{meant(message.blocks)}{facts}PERSCOM·2026-03-02 19:08 UTC")
+
+
+def text_of(message: Message) -> str:
+    return str(payload(message)["text"])
+
+
+def entities_of(message: Message) -> list[dict[str, Any]]:
+    body: Any = payload(message)
+    return body["entities"]
+
+
+def written(*tree: Block) -> str:
+    """The text below the title, with ``+`` for the mark that has no width."""
+    return text_of(Message(word="test", title="t", blocks=tree)).removeprefix("t\n").replace("\u2060", "+")
+
+
+def paragraph(*inner: Inline | str) -> Paragraph:
+    return Paragraph(tuple(Text(part) if isinstance(part, str) else part for part in inner))
+
+
+# Examples a person can read.
+
+
+def test_a_promotion_looks_like_this() -> None:
+    message = Message(
+        word="promotion",
+        title="SFC Jacob Whitfield promoted",
+        blocks=(paragraph("1st Platoon · by Capt. Okafor"), Quote((paragraph("For *outstanding* service.\n😀"),))),
+        fields=(Field(name="From", value=(Text("Staff Sergeant"),)), Field(name="On", value=(Time(AT, "date"),), short=False)),
+        color=0xF1C40F,
+        url="https://1st.example/soldiers/7",
+        image="https://1st.example/sfc.png",
+        at=AT,
+        footer="1st Ranger Group",
+    )
+    assert payload(message) == {
+        "text": (
+            "SFC Jacob Whitfield promoted\n1st Platoon · by Capt. Okafor\nFor *outstanding* service.\n😀\n\n"
+            "From: Staff Sergeant\nOn: \u20602026-03-02\n\n1st Ranger Group · \u20602026-03-02 19:08 UTC"
+        ),
+        "entities": [
+            {"type": "text_link", "offset": 0, "length": 28, "url": "https://1st.example/soldiers/7"},
+            {"type": "bold", "offset": 0, "length": 28},
+            {"type": "blockquote", "offset": 59, "length": 29},
+            {"type": "bold", "offset": 90, "length": 5},
+            {"type": "bold", "offset": 111, "length": 3},
+            {"type": "date_time", "offset": 116, "length": 10, "unix_time": UNIX, "date_time_format": "D"},
+            {"type": "date_time", "offset": 148, "length": 20, "unix_time": UNIX, "date_time_format": "Dt"},
+        ],
+        "link_preview_options": {"is_disabled": True},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("@everyone", "@+everyone"),
+        ("#tag # 1 #️⃣", "#+tag # 1 #️⃣"),
+        ("/start and/or 1/2", "/+start and/or 1/2"),
+        ("$USD $ 5", "$+USD $ 5"),
+        ("see http://evil.example/x", "see http:+//+evil.+example/x"),
+        ("evil.com", "evil.+com"),
+        ("127.0.0.1", "127.+0.+0.1"),
+        ("Mr. Smith... 2.5 km", "Mr. Smith... 2.5 km"),
+        ("a@b.com", "a@+b.+com"),
+        ("call +12025550123", "call ++120+255+501+23"),
+        ("202-555-0123", "202+-555+-012+3"),
+        ("grid 0341 1187", "grid 034+1 11+87"),
+        ("0341/1187 234", "034+1/11+87 2+34"),
+        ("0341 – 1187", "034+1 – 11+87"),
+        ("at 12:30, 123456", "at 12:30, 123456"),
+        ("Ha\u030akan", "Håkan"),
+        ("x\u030a\u0333y", "xy"),
+    ],
+)
+def test_what_telegram_would_find_is_broken_and_looks_the_same(text: str, shown: str) -> None:
+    assert written(paragraph(text)) == shown
+
+
+def test_nothing_is_put_together_from_two_runs() -> None:
+    assert written(paragraph("@", Bold((Text("name"),)), " evil", Italic((Text(".com"),)))) == "@+name evil+.+com"
+
+
+def test_the_figures_of_two_moments_make_no_card_number() -> None:
+    days = [Time(datetime(2830, 1, 4, tzinfo=UTC), "date"), Time(datetime(2001, 9, 29, tzinfo=UTC), "date")]
+    assert found_in("2830-01-04 2001-09-29")
+    assert written(paragraph(days[0], " ", days[1])) == "2830-01-04+ +2001-09-29"
+
+
+def test_bold_and_italic_nest() -> None:
+    tree = (paragraph("a ", Bold((Text("b "), Italic((Text("c"),)))), " d"),)
+    assert entities_of(Message(word="test", title="t", blocks=tree))[1:] == [
+        {"type": "bold", "offset": 4, "length": 2},
+        {"type": "bold", "offset": 6, "length": 1},
+        {"type": "italic", "offset": 6, "length": 1},
+    ]
+
+
+def test_a_moment_has_no_formatting_of_its_own() -> None:
+    tree = paragraph(Bold((Text("b "), Time(AT), Italic((Time(AT, "date"),)))))
+    assert [entity["type"] for entity in entities_of(Message(word="test", title="t", blocks=(tree,)))] == [
+        "bold",
+        "bold",
+        "date_time",
+        "date_time",
+    ]
+
+
+def test_formatting_without_ink_is_left_out() -> None:
+    tree = (paragraph("a", Bold((Text(" \u200b"),)), "z"),)
+    assert len(entities_of(Message(word="test", title="t", blocks=tree))) == 1
+
+
+def test_quotes_and_lists_are_written_line_by_line() -> None:
+    tree = (
+        paragraph("said:"),
+        Quote((paragraph("one\n\ntwo"), BulletList(((Text("a\nb"),), (Text("c"),)), numbered=True))),
+        Quote((paragraph("three"),)),
+        BulletList(((Text("x"),), (Text("y"),))),
+    )
+    assert written(*tree) == "said:\none\n\ntwo\n1. a\n   b\n2. c\n\nthree\n• x\n• y"
+    quoted = [entity for entity in entities_of(Message(word="test", title="t", blocks=tree)) if entity["type"] == "blockquote"]
+    assert [(entity["offset"], entity["length"]) for entity in quoted] == [(8, 23), (33, 5)]
+
+
+@pytest.mark.parametrize("url", UNTAKEN)
+def test_a_link_that_telegram_would_refuse_is_shown_as_its_label(url: str) -> None:
+    message = Message(word="test", title="t", url=url, blocks=(paragraph(Link("label", url)),))
+    assert text_of(message) == "t\nlabel"
+    assert [entity["type"] for entity in entities_of(message)] == ["bold"]
+
+
+def test_a_link_without_a_label_shows_its_host() -> None:
+    assert written(paragraph(Link(" \u200b", "https://x.y/z"))) == "x.+y"
+
+
+@pytest.mark.parametrize("at", [datetime(1969, 12, 31, tzinfo=UTC), datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC)])
+def test_a_moment_that_telegram_does_not_know_is_a_text(at: datetime) -> None:
+    message = Message(word="test", title="t", at=at)
+    assert text_of(message).endswith(f"{at:%Y-%m-%d %H:%M} UTC")
+    assert "date_time" not in [entity["type"] for entity in entities_of(message)]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [datetime.min.replace(tzinfo=timezone(timedelta(hours=5))), datetime.max.replace(tzinfo=timezone(-timedelta(hours=5)))],
+)
+def test_a_moment_at_the_end_of_the_calendar_breaks_nothing(at: datetime) -> None:
+    assert text_of(Message(word="test", title="t", at=at)).endswith("UTC")
+
+
+def test_a_long_list_says_how_many_items_are_missing() -> None:
+    text = written(BulletList(tuple((Text(f"{n} " + "x" * 100),) for n in range(100))))
+    shown_items = text.count("• ")
+    assert 35 < shown_items < 100
+    assert text.endswith(f"\n… ({100 - shown_items} more)")
+
+
+def test_a_long_paragraph_ends_with_an_ellipsis_and_uses_the_room() -> None:
+    text = text_of(Message(word="test", title="t", blocks=(paragraph("y" * 5000),), footer="f", at=AT))
+    assert "y…\n\nf" in text
+    assert 4000 < utf16(text) <= 4096
+
+
+def test_text_and_fields_share_the_room_when_both_are_long() -> None:
+    text = text_of(
+        Message(
+            word="test",
+            title="t",
+            blocks=(paragraph("d" * 9000),),
+            fields=tuple(Field(name="n", value=(Text("v" * 900),)) for _ in range(9)),
+        )
+    )
+    assert text.count("d") > 2000
+    assert text.count("n: v") == 2
+    assert text.endswith("\n… (7 more)")
+    assert utf16(text) <= 4096
+
+
+def test_fields_may_fill_the_whole_room_to_the_last_unit() -> None:
+    sizes = set()
+    for length in range(880, 900):
+        fields = tuple(Field(name="n", value=(Text("v" * length),)) for _ in range(40))
+        sizes.add(utf16(text_of(Message(word="test", title="t", fields=fields, footer="f", at=AT))))
+    assert max(sizes) <= 4096
+
+
+def test_of_many_stretches_of_formatting_the_first_hundred_are_sent() -> None:
+    tree = paragraph(*(part for n in range(150) for part in (Bold((Text(f"b{n}"),)), " ")))
+    entities = entities_of(Message(word="test", title="t", blocks=(tree,)))
+    assert len(entities) == 100
+    assert [entity["offset"] for entity in entities] == sorted(entity["offset"] for entity in entities)
+
+
+def test_a_blank_field_is_left_out_and_half_a_field_gets_a_dash() -> None:
+    fields = (
+        Field(name="\u200b", value=(Text(" \u2800"),)),
+        Field(name="By", value=()),
+        Field(name=" ", value=(Text("v\nw"),)),
+    )
+    assert text_of(Message(word="test", title="t", fields=fields)) == "t\n\nBy: —\n—: v\nw"
+
+
+@pytest.mark.parametrize("title", ["\u200b", "\u0333"])
+def test_an_invisible_title_becomes_a_dash(title: str) -> None:
+    assert text_of(Message(word="test", title=title)) == "—"
+
+
+def test_the_same_message_gives_the_same_body_and_stays_as_it_is() -> None:
+    message = Message(word="test", title="t", blocks=(paragraph("a"),), fields=(Field(name="n", value=(Text("v"),)),))
+    assert payload(message) == payload(message)
+    assert message == Message(word="test", title="t", blocks=(paragraph("a"),), fields=(Field(name="n", value=(Text("v"),)),))
