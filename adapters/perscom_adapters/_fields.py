@@ -33,12 +33,12 @@ def fit_fields(fields: list[tuple[Line, ...]], limit: int, write: Callable[[Line
 
 
 def _field(field: Field, limit: int, write: Callable[[Line], str]) -> tuple[Line, ...]:
-    name = cut(one_line(field.name), _NAME)
+    name = one_line(field.name)
     rows = fit(lines((Paragraph(field.value),)), limit, write)
     if is_blank(name) and not rows:
         return ()
     first, *more = rows or (Line((Run(DASH),)),)
-    name = DASH if is_blank(name) else name
+    name = DASH if is_blank(name) else cut(name, _NAME)
     return (Line((Run(f"{name}:", bold=True), Run(" "), *first.runs)), *more)
 
 

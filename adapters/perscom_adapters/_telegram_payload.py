@@ -53,18 +53,22 @@ def payload(message: Message) -> dict[str, object]:
 
 
 def _title(message: Message) -> Line:
-    text = cut(one_line(message.title), _TITLE, _size_of_text)
-    return Line((Run(DASH if is_blank(inert(text)) else text, bold=True, url=safe_url(message.url)),))
+    return Line((Run(_one_line(message.title, _TITLE) or DASH, bold=True, url=safe_url(message.url)),))
 
 
 def _footer(message: Message) -> _Rows:
     """``1st Ranger Group · 2026-03-02 19:08 UTC``, or the half of it that there is."""
-    text = cut(one_line(message.footer or ""), _FOOTER, _size_of_text)
-    text = "" if is_blank(inert(text)) else text
+    text = _one_line(message.footer or "", _FOOTER)
     if message.at is None:
         return (Line((Run(text),)),) if text else ()
     time = Time(message.at)  # Telegram's newer apps show it in the reader's own time zone
     return (Line((Run(f"{text} · " if text else ""), Run(plain(time), time=time))),)
+
+
+def _one_line(text: str, limit: int) -> str:
+    """``text`` on one line, cut at ``limit`` units; empty if nobody would see it."""
+    text = one_line(text)
+    return "" if is_blank(inert(text)) else cut(text, limit, _size_of_text)
 
 
 def _size(rows: _Rows) -> int:

@@ -135,6 +135,16 @@ def test_an_edit_that_changes_nothing_is_done() -> None:
     with_telegram(use)
 
 
+def test_an_edit_whose_answer_says_nothing_may_be_repeated() -> None:
+    async def use(chat: ChatStandIn, make: Make) -> None:
+        destination = make()
+        receipt = await destination.send(MESSAGE)
+        chat.script(Say(status=200, body=b"?"))
+        assert (await refusal_of(destination, previous=receipt)).outcome == "retry"
+
+    with_telegram(use)
+
+
 # A group that moves.
 
 

@@ -46,9 +46,9 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """One request that arrived, whatever became of it."""
 
     platform: str
-    """``"discord"`` or ``"slack"``, or empty where no platform knows the path or a fault struck before one looked."""
+    """``"discord"``, ``"slack"`` or ``"telegram"``; empty where none knows the path or a fault struck before one looked."""
     destination: str = ""
-    """The name given when the webhook or the channel was made."""
+    """The name given when the webhook, the channel or the chat was made."""
     method: str
     path: str
     query: Mapping[str, str]
@@ -63,7 +63,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str | None = None
     channel_id: str | None = None
     pings: frozenset[str] = frozenset()
-    """Who would be notified: ``"everyone"``, ``"user:ID"``, ``"role:ID"``."""
+    """Who would be notified: ``"everyone"``, ``"user:ID"``, ``"role:ID"``, ``"@name"``."""
     fault: str | None = None
     """The scripted fault that it met."""
     mistake: bool = False
