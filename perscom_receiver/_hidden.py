@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from ._json import lenient
@@ -12,9 +13,11 @@ __all__ = ["HIDDEN_COLUMNS", "storable"]
 HIDDEN_COLUMNS: Final = frozenset({"password", "remember_token", "discord_private_channel_id"})
 """Columns that PERSCOM hides in ``data`` but lets through in ``changes``: a password hash, a session token, a channel."""
 
-_MARKS = (*HIDDEN_COLUMNS, "\\u00")
-"""What a JSON text with hidden columns holds somewhere: their names, or an ASCII letter that is written as an escape."""
-_MARKS_AS_BYTES = tuple(mark.encode() for mark in _MARKS)
+_ESCAPED_LETTER = r"\\u00[4-7]"
+_escaped = re.compile(_ESCAPED_LETTER).search
+_escaped_bytes = re.compile(_ESCAPED_LETTER.encode()).search
+_NAMES_AS_BYTES = tuple(name.encode() for name in HIDDEN_COLUMNS)
+_ENVELOPE = ("event", "created", "request_id", "trace_id")
 
 
 def storable(body: bytes) -> bytes:
@@ -22,10 +25,16 @@ def storable(body: bytes) -> bytes:
 
     PERSCOM writes these names in plain ASCII. A body that escapes ASCII letters is not PERSCOM's, so it is read to be sure.
     """
-    if not any(mark in body for mark in _MARKS_AS_BYTES):
+    if not (any(name in body for name in _NAMES_AS_BYTES) or _escaped_bytes(body)):
         return body
     value = lenient(body)
-    return _dumped(value).encode() if _clean(value) else body
+    # The envelope's own texts stay as they are, or the stored body might be no envelope any more.
+    own = {name: value[name] for name in _ENVELOPE if name in value} if isinstance(value, dict) else {}
+    if not _clean(value):
+        return body
+    if isinstance(value, dict):
+        value.update(own)
+    return _dumped(value).encode()
 
 
 def _clean(value: object) -> bool:
@@ -54,7 +63,7 @@ def _clean(value: object) -> bool:
 
 def _cleaned_text(text: str) -> str:
     """``text`` itself, unless it holds JSON with hidden columns in it: ``changes`` gives JSON columns as text."""
-    if not any(mark in text for mark in _MARKS) or text.lstrip()[:1] not in ("{", "["):
+    if not (any(name in text for name in HIDDEN_COLUMNS) or _escaped(text)) or text.lstrip()[:1] not in ("{", "["):
         return text
     try:
         value = lenient(text)

@@ -55,6 +55,10 @@ class Secret:
         self._inner = sha256(padded.translate(_INNER_PAD))
         self._outer = sha256(padded.translate(_OUTER_PAD))
 
+    def named(self, name: str) -> Secret:
+        """The same secret under another name."""
+        return Secret(self._value, name=name)
+
     def sign(self, body: bytes) -> str:
         """The signature of ``body`` under this secret: 64 lower-case hex digits."""
         inner = self._inner.copy()
@@ -103,10 +107,10 @@ def prepare(secrets: Iterable[Secrets]) -> tuple[Secret, ...]:
     unique = tuple(dict.fromkeys(given))
     if not unique:
         raise ConfigurationError("At least one webhook secret is needed. Copy it from PERSCOM's webhook form.")
-    for number, secret in enumerate(unique, 1):
-        if not secret.name:
-            secret.name = "secret" if len(unique) == 1 else f"secret {number}"
-    return unique
+    return tuple(
+        secret if secret.name else secret.named("secret" if len(unique) == 1 else f"secret {number}")
+        for number, secret in enumerate(unique, 1)
+    )
 
 
 def warn_of_weakness(secrets: Iterable[Secret]) -> None:

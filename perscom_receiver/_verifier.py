@@ -64,9 +64,12 @@ class Verifier:
                     raise MalformedSignature(f"There is more than one {SIGNATURE_HEADER} header.")
                 found = value
         if isinstance(found, bytes):
-            return well_formed(found.decode("latin-1"))
-        if found is None or isinstance(found, str):
-            return well_formed(found)
+            found = found.decode("latin-1")
+        if found is None:
+            return well_formed(None)
+        if isinstance(found, str):
+            # White space around a header's value is no part of it (RFC 9110, 5.5). Most servers take it off, some leave it.
+            return well_formed(found.strip(" \t"))
         raise MalformedSignature(f"The {SIGNATURE_HEADER} header is given as {type(found).__name__}, not as one text.")
 
     def check(self, signature: str, body: bytes) -> Event:

@@ -474,3 +474,15 @@ def test_changes_cannot_be_given_back_to_perscom_by_accident() -> None:
     changes = Event.parse(body).changes
     assert isinstance(changes, Mapping)
     assert changes == {"name": "y"}
+
+
+def test_an_event_name_that_holds_json_with_a_hidden_name_stays_readable_once_stored() -> None:
+    body = b'{"event":"{\\"password\\": [[","created":"2026-03-02T18:20:05.201415Z","data":{"password":"x"}}'
+    stored = storable(body)
+    assert Event.parse(stored).name == Event.parse(body).name
+    assert Event.parse(stored).data == {}
+
+
+def test_a_body_full_of_accents_is_stored_as_it_came() -> None:
+    body = b'{"event":"a","created":"2026-03-02T18:20:05.201415Z","data":{"name":"Zo\\u00eb"}}'
+    assert storable(body) is body

@@ -26,6 +26,7 @@ from perscom_receiver import (
     MalformedEvent,
     MalformedSignature,
     MissingSignature,
+    Secret,
     SignatureMismatch,
     StaleEvent,
     VerificationError,
@@ -281,3 +282,18 @@ def test_verifying_writes_nothing_to_the_log(caplog: pytest.LogCaptureFixture) -
         with pytest.raises(VerificationError):
             verifier.event({"Signature": "0" * 64}, BODY)
     assert not caplog.records
+
+
+def test_white_space_around_the_header_is_no_part_of_its_value() -> None:
+    body = b'{"event":"webhook.test","created":"2026-03-02T18:20:05.201415Z"}'
+    signature = sign(body, "a secret of PERSCOM")
+    for name, value in (("Signature", f" {signature}\t"), (b"signature", f"\t{signature} ".encode())):
+        assert Verifier("a secret of PERSCOM").event([(name, value)], body).name == "webhook.test"
+
+
+def test_a_secret_keeps_its_own_name_whoever_uses_it() -> None:
+    shared = Secret("a secret of PERSCOM")
+    first, second = Verifier("the live secret of PERSCOM", shared), Verifier(shared)
+    assert [secret.name for secret in first.secrets] == ["secret 1", "secret 2"]
+    assert [secret.name for secret in second.secrets] == ["secret"]
+    assert shared.name == ""
