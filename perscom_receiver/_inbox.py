@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from ._errors import ConfigurationError, StaleEvent
+from ._errors import ConfigurationError, MalformedEvent, StaleEvent
 from ._event import Event, restored
 from ._hidden import storable
 from .queue import Connection, Database, Queue
@@ -29,8 +29,8 @@ class Pending(msgspec.Struct, frozen=True):
     """A stored event for which no tasks were made yet."""
 
     row: int
-    event: Event
-    received: float
+    event: Event | None
+    """None: what is stored is no event; somebody wrote into the file, or the disk did."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,14 +144,12 @@ class SQLiteInbox:
             )
 
     def pending(self, connection: Connection, n: int) -> list[Pending]:
-        """Up to ``n`` events for which no tasks were made yet, oldest first."""
+        """Up to ``n`` events for which no tasks were made yet, oldest first. One that cannot be read has no event."""
         rows = connection.execute(
-            "SELECT id, body, digest, secret_name, received FROM event WHERE site = ? AND unplanned = 1 ORDER BY id LIMIT ?",
+            "SELECT id, body, digest, secret_name FROM event WHERE site = ? AND unplanned = 1 ORDER BY id LIMIT ?",
             (self.site, n),
         )
-        return [
-            Pending(row, restored(body, digest, secret_name), received) for row, body, digest, secret_name, received in rows
-        ]
+        return [Pending(row, _readable(body, digest, secret_name)) for row, body, digest, secret_name in rows]
 
     def plan(self, connection: Connection, plans: Mapping[int, Iterable[int]]) -> None:
         """Make a task in each of the lanes for each event row, and take its mark off. Planning twice changes nothing."""
@@ -182,6 +180,14 @@ class SQLiteInbox:
         newest = connection.execute("SELECT max(created) FROM event WHERE site = ?", (self.site,)).fetchone()[0]
         if newest is None:
             return 0
+        # What waited that long for a destination that is off or gone is given up, or its body would be kept for ever.
+        waiting = connection.execute(
+            "SELECT id FROM event WHERE site = ? AND body IS NOT NULL AND received < ?"
+            " AND EXISTS (SELECT 1 FROM task WHERE task.event = event.id AND task.state = 0) LIMIT ?",
+            (self.site, now - self._keep, n),
+        ).fetchall()
+        for (event,) in waiting:
+            self.queue.bury(connection, event, now, "It waited longer than bodies are kept.")
         changed = connection.execute(
             "UPDATE event SET body = NULL WHERE id IN ("
             " SELECT id FROM event WHERE site = ? AND body IS NOT NULL AND received < ? AND unplanned IS NULL"
@@ -218,13 +224,14 @@ class SQLiteInbox:
             return None if value is None else float(value)
 
         now = self.now()
-        tasks = "SELECT count(*) FROM task WHERE lane IN (SELECT id FROM lane WHERE site = ?) AND state"
+        # One count for each state: each has an index of its own, and history none.
+        tasks = "SELECT count(*) FROM task WHERE lane IN (SELECT id FROM lane WHERE site = ? AND queue = 'inbox') AND state"
         oldest = one("SELECT min(received) FROM event WHERE site = ? AND unplanned = 1")
         seen = one("SELECT max(seen) FROM worker WHERE site = ?")
         unplanned = one("SELECT count(*) FROM event WHERE site = ? AND unplanned = 1")
         return Health(
             stored=int(one("SELECT count(*) FROM event WHERE site = ? AND body IS NOT NULL") or 0),
-            waiting=int((one(f"{tasks} IN (0, 1)") or 0) + (unplanned or 0)),
+            waiting=int((one(f"{tasks} = 0") or 0) + (one(f"{tasks} = 1") or 0) + (unplanned or 0)),
             dead=int(one(f"{tasks} = 3") or 0),
             oldest=None if oldest is None else now - oldest,
             worker_seen=None if seen is None else now - seen,
@@ -235,12 +242,12 @@ class SQLiteInbox:
         query = (
             "SELECT task.id, lane.name, event.name, event.digest, task.attempt, task.error, task.settled"
             " FROM task JOIN lane ON lane.id = task.lane JOIN event ON event.id = task.event"
-            " WHERE lane.site = ? AND task.state = 3 ORDER BY task.settled DESC LIMIT ?"
+            " WHERE lane.site = ? AND lane.queue = ? AND task.state = 3 ORDER BY task.settled DESC LIMIT ?"
         )
         return self.database.read(
             lambda connection: [
                 DeadLetter(task=t, handler=h, event_name=e, event_id=d.hex(), attempts=a, error=error or "", settled=s)
-                for t, h, e, d, a, error, s in connection.execute(query, (self.site, n))
+                for t, h, e, d, a, error, s in connection.execute(query, (self.site, self.queue.name, n))
             ]
         )
 
@@ -251,3 +258,10 @@ class SQLiteInbox:
     def close(self) -> None:
         """Commit what waits and close the file. A later use opens it again."""
         self.database.close()
+
+
+def _readable(body: bytes, digest: bytes, secret_name: str | None) -> Event | None:
+    try:
+        return restored(body, digest, secret_name)
+    except MalformedEvent:
+        return None

@@ -1,6 +1,6 @@
 """The schema, as numbered steps. A step that was released never changes; a new one is added behind it.
 
-Times are seconds since 1970 in UTC (REAL), except ``event.created``, which is microseconds (INTEGER) since it is part of a key.
+Times are seconds since 1970 in UTC, except ``event.created``, which is microseconds (BIGINT) since it is part of a key.
 Bodies live in ``event`` alone: a body in the row that claims and settlements rewrite would be rewritten with it.
 """
 
@@ -15,34 +15,37 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # One row for each delivery that was accepted. `created` is signed, so putting it in front of the digest refuses the
         # same repeats as the digest alone and keeps inserts nearly sequential, however many digests are kept.
         """CREATE TABLE event (
-            id INTEGER PRIMARY KEY, site TEXT NOT NULL, created INTEGER NOT NULL, digest BLOB NOT NULL, endpoint TEXT NOT NULL,
-            name TEXT NOT NULL, request_id TEXT, secret_name TEXT, received REAL NOT NULL, body BLOB, unplanned INTEGER)""",
+            id INTEGER PRIMARY KEY, site TEXT NOT NULL, created BIGINT NOT NULL, digest BYTEA NOT NULL, endpoint TEXT NOT NULL,
+            name TEXT NOT NULL, request_id TEXT, secret_name TEXT, received DOUBLE PRECISION NOT NULL,
+            body BYTEA, unplanned INTEGER)""",
         "CREATE UNIQUE INDEX event_key ON event (site, created, digest)",
         "CREATE INDEX event_unplanned ON event (site, id) WHERE unplanned = 1",
         "CREATE INDEX event_received ON event (site, received) WHERE body IS NOT NULL",
         # Events created before the floor of their site are refused: their digests are gone.
-        "CREATE TABLE floor (site TEXT PRIMARY KEY, created INTEGER NOT NULL)",
+        "CREATE TABLE floor (site TEXT PRIMARY KEY, created BIGINT NOT NULL)",
         # One row for each handler, destination or endpoint. `ready`: when a claim may find something; NULL: nothing, or paused.
         """CREATE TABLE lane (
             id INTEGER PRIMARY KEY, site TEXT NOT NULL, queue TEXT NOT NULL, name TEXT NOT NULL, width INTEGER NOT NULL,
-            repeat_unclear INTEGER NOT NULL, fingerprint TEXT, ready REAL, not_before REAL NOT NULL DEFAULT 0, paused TEXT)""",
+            repeat_unclear INTEGER NOT NULL, fingerprint TEXT, ready DOUBLE PRECISION,
+            not_before DOUBLE PRECISION NOT NULL DEFAULT 0, paused TEXT)""",
         "CREATE UNIQUE INDEX lane_key ON lane (site, queue, name)",
         "CREATE INDEX lane_ready ON lane (site, queue, ready) WHERE ready IS NOT NULL",
         # state: 0 waiting, 1 leased, 2 done, 3 dead (gave up, refused or unclear). `attempt` is the fence: only its holder
         # settles.
         """CREATE TABLE task (
             id INTEGER PRIMARY KEY, lane INTEGER NOT NULL REFERENCES lane (id), event INTEGER NOT NULL REFERENCES event (id),
-            group_key TEXT, state INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, lease REAL,
-            started REAL, settled REAL, receipt TEXT, error TEXT)""",
+            group_key TEXT, state INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0,
+            due DOUBLE PRECISION NOT NULL,
+            lease DOUBLE PRECISION, started DOUBLE PRECISION, settled DOUBLE PRECISION, receipt TEXT, error TEXT)""",
         "CREATE UNIQUE INDEX task_key ON task (event, lane)",
         "CREATE INDEX task_waiting ON task (lane, due, id) WHERE state = 0",
         "CREATE INDEX task_leased ON task (lane, lease) WHERE state = 1",
         "CREATE INDEX task_dead ON task (lane, id) WHERE state = 3",
         """CREATE TABLE attempt (
-            task INTEGER NOT NULL REFERENCES task (id), n INTEGER NOT NULL, started REAL NOT NULL, ms REAL, status INTEGER,
-            outcome TEXT NOT NULL, error TEXT, PRIMARY KEY (task, n))""",
+            task INTEGER NOT NULL REFERENCES task (id), n INTEGER NOT NULL, started DOUBLE PRECISION NOT NULL,
+            ms DOUBLE PRECISION, status INTEGER, outcome TEXT NOT NULL, error TEXT, PRIMARY KEY (task, n))""",
         # Who works on a site's inbox, and when it was last seen doing so.
-        "CREATE TABLE worker (id TEXT PRIMARY KEY, site TEXT NOT NULL, seen REAL NOT NULL)",
+        "CREATE TABLE worker (id TEXT PRIMARY KEY, site TEXT NOT NULL, seen DOUBLE PRECISION NOT NULL)",
     ),
 )
 """Step n (counted from 1) brings the schema from version n - 1 to n."""

@@ -19,7 +19,6 @@ import msgspec
 
 from ._call import call, is_cut_off, written
 from ._errors import ConfigurationError, DestinationError, Unavailable
-from ._event import Event
 from ._inbox import Pending, SQLiteInbox
 from ._retry import RetryPolicy
 from ._router import Handler, Router
@@ -36,6 +35,10 @@ BEAT = 5.0
 """Seconds between signs of life, and between renewals of leases."""
 PRUNE = 3600.0
 PLAN_AT_ONCE = 200
+FARTHEST = 3600.0
+"""Seconds ahead that anything may wait for: the longest wait a platform is believed, and more than any of our own."""
+_NOT_TOLD = (500, 502, 504, *range(520, 528))
+"""Statuses of a server that may have done the work before it, or a proxy in front of it, failed."""
 
 
 class Worker:
@@ -140,7 +143,7 @@ class Worker:
         try:
             due, pending = await self.inbox.database.aread(self._look)
             if pending:
-                plans = {found.row: self._wanted_by(found.event) for found in pending}
+                plans = {found.row: self._wanted_by(found) for found in pending}
                 await self.inbox.database.awrite(lambda connection: self.inbox.plan(connection, plans))
             elif due is None or due > self.inbox.now() or room <= 0:
                 return False
@@ -158,11 +161,16 @@ class Worker:
         return bool(claims or pending)
 
     def _look(self, connection: Connection) -> tuple[float | None, list[Pending]]:
-        return self.inbox.queue.next_ready(connection, self._lanes.values()), self.inbox.pending(connection, PLAN_AT_ONCE)
+        # A worker without handlers makes no plans: the events wait for one that has some.
+        pending = self.inbox.pending(connection, PLAN_AT_ONCE) if self._lanes else []
+        return self.inbox.queue.next_ready(connection, self._lanes.values()), pending
 
-    def _wanted_by(self, event: Event) -> list[int]:
-        """The lanes of the handlers that want ``event``. A condition that fails is not met, and does not harm the others."""
-        lanes = []
+    def _wanted_by(self, found: Pending) -> list[int]:
+        """The lanes of the handlers that want an event. A condition that fails is not met, and does not harm the others."""
+        event, lanes = found.event, list[int]()
+        if event is None:
+            _log.error("What is stored in row %d is no event and is put aside. Is the disk well?", found.row)
+            return lanes
         for handler in self._handlers.values():
             try:
                 if handler.wants(event):
@@ -212,9 +220,13 @@ class Worker:
         outcome = error.outcome if isinstance(error, DestinationError) else "retry"
         text = str(error) if isinstance(error, DestinationError) else f"{type(error).__name__} (see the log)"
         text = text.encode(errors="replace").decode()  # half a surrogate pair cannot be stored
-        wait = self._retry.delay(task.attempt, age=now - task.received, chance=random.random())
-        if isinstance(error, DestinationError) and error.retry_after is not None and wait is not None:
-            wait = error.retry_after
+        # The patience counts from the first real attempt: an event may have waited long for a destination that was off.
+        age = 0.0 if task.first is None else now - task.first
+        wait = self._retry.delay(task.attempt, age=age, chance=random.random())
+        if isinstance(error, DestinationError) and error.retry_after is not None:
+            wait = error.retry_after  # a platform that names a time has not refused
+        if outcome == "retry" and status in _NOT_TOLD:
+            outcome = "unclear"
         who = f"{handler.key}: {task.event.name} {task.event.id[:12]}, attempt {task.attempt}"
         if not isinstance(error, DestinationError):
             _log.error("failed %s", who, exc_info=error)
@@ -235,6 +247,7 @@ class Worker:
         def beat(connection: Connection, running: Collection[Task], until: float) -> bool:
             inbox.beat(connection, self.id)
             inbox.queue.renew(connection, running, until)
+            inbox.queue.bound(connection, inbox.now() + max(FARTHEST, self._retry.longest * 1.1))
             return True
 
         while True:

@@ -53,8 +53,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     event: Event
     attempt: int
-    received: float
-    """When the event was stored."""
+    first: float | None
+    """When the first attempt began that the destination itself did not end; None before there was one."""
     unclear: bool
     """The attempt before this one was started and left no receipt: the work may have been done already."""
 
@@ -130,7 +130,8 @@ class Queue:
         """The lanes in which tasks wait or run, by name, with how many."""
         rows = connection.execute(
             "SELECT lane.name, count(*) FROM task JOIN lane ON lane.id = task.lane"
-            " WHERE lane.site = ? AND lane.queue = ? AND task.state IN (0, 1) GROUP BY lane.name ORDER BY lane.name",
+            " WHERE lane.site = ? AND lane.queue = ? AND (task.state = 0 OR task.state = 1)"
+            " GROUP BY lane.name ORDER BY lane.name",
             (self.site, self.name),
         )
         return [(str(name), int(count)) for name, count in rows]
@@ -207,6 +208,31 @@ class Queue:
             if row is not None:
                 self._refresh(connection, row[0])
 
+    def bound(self, connection: Connection, latest: float) -> None:
+        """Let nothing wait or be leased beyond ``latest``: a clock that ran ahead must not park a lane for years."""
+        for (lane,) in connection.execute(
+            "SELECT id FROM lane WHERE site = ? AND queue = ?", (self.site, self.name)
+        ).fetchall():
+            moved = connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before > ?", (latest, lane, latest))
+            moved_tasks = connection.execute(
+                "UPDATE task SET due = ? WHERE lane = ? AND state = 0 AND due > ?", (latest, lane, latest)
+            )
+            leases = connection.execute(
+                "UPDATE task SET lease = ? WHERE lane = ? AND state = 1 AND lease > ?", (latest, lane, latest)
+            )
+            if moved.rowcount + moved_tasks.rowcount + leases.rowcount:
+                self._refresh(connection, lane)
+
+    def bury(self, connection: Connection, event: int, now: float, error: str) -> int:
+        """Put the tasks of an event that wait aside as dead. Returns how many there were."""
+        lanes = connection.execute(
+            "UPDATE task SET state = 3, settled = ?, error = ? WHERE event = ? AND state = 0 RETURNING lane",
+            (now, error, event),
+        ).fetchall()
+        for (lane,) in lanes:
+            self._refresh(connection, lane)
+        return len(lanes)
+
     def resume(self, connection: Connection, name: str) -> bool:
         """End the pause of a lane. False when it is not paused."""
         row = connection.execute(
@@ -248,18 +274,19 @@ class Queue:
 
     def _lease(self, connection: Connection, task: int, until: float) -> Task:
         event, attempt, unclear = connection.execute(
-            "UPDATE task SET state = 1, attempt = attempt + 1, lease = ? WHERE id = ?"
+            "UPDATE task SET state = 1, attempt = attempt + 1, lease = ? WHERE id = ? AND state = 0"
             " RETURNING event, attempt, started IS NOT NULL",
             (until, task),
         ).fetchone()
         if unclear:
             connection.execute("UPDATE task SET started = NULL WHERE id = ?", (task,))
-        body, digest, secret_name, received = connection.execute(
-            "SELECT body, digest, secret_name, received FROM event WHERE id = ?", (event,)
+        body, digest, secret_name = connection.execute(
+            "SELECT body, digest, secret_name FROM event WHERE id = ?", (event,)
         ).fetchone()
-        return Task(
-            id=task, event=restored(body, digest, secret_name), attempt=attempt, received=received, unclear=bool(unclear)
-        )
+        first = connection.execute(
+            "SELECT min(started) FROM attempt WHERE task = ? AND outcome <> 'permanent'", (task,)
+        ).fetchone()[0]
+        return Task(id=task, event=restored(body, digest, secret_name), attempt=attempt, first=first, unclear=bool(unclear))
 
     def _log(self, connection: Connection, task: int, attempt: int, started: float, result: Result) -> None:
         connection.execute(

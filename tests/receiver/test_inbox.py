@@ -33,7 +33,7 @@ from perscom_receiver import (
     Verifier,
     php_json,
 )
-from perscom_receiver.queue import Connection, Result, State, Task
+from perscom_receiver.queue import Connection, Queue, Result, State, Task
 from perscom_receiver.testing import make_event, signed_request
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -347,11 +347,36 @@ class TestForgetting:
         clock.now += 500 * DAY
         assert prune(inbox) == 0
         plan(inbox, "handler")
-        assert prune(inbox) == 0
         tasks = claim(inbox, "handler")
         assert prune(inbox) == 0
         settle(inbox, tasks, Result(state=State.DONE, outcome="done"))
         assert prune(inbox) == 1
+
+    def test_what_waits_for_longer_than_bodies_are_kept_is_given_up_and_its_body_goes(
+        self, inbox: SQLiteInbox, clock: Clock
+    ) -> None:
+        inbox.add(at(START))
+        plan(inbox, "handler of a destination that is gone")
+        clock.now += 29 * DAY
+        assert prune(inbox) == 0
+        clock.now += 2 * DAY
+        assert prune(inbox) == 1
+        assert one(inbox, "SELECT body FROM event") is None
+        (letter,) = inbox.dead_letters()
+        assert letter.error == "It waited longer than bodies are kept."
+        assert inbox.health().waiting == 0
+
+    def test_dead_letters_are_those_of_the_inbox_and_of_no_other_queue(self, inbox: SQLiteInbox) -> None:
+        inbox.add(at(START))
+        sender = Queue(inbox.site, "sender")
+
+        def bury(connection: Connection) -> None:
+            assert sender.enqueue(connection, sender.lane(connection, "endpoint"), 1, due=0)
+            assert sender.bury(connection, 1, 5.0, "gone") == 1
+
+        inbox.database.write(bury)
+        assert inbox.dead_letters() == []
+        assert inbox.health().dead == 0
 
     def test_digests_go_after_the_horizon_with_all_that_hangs_on_them(self, inbox: SQLiteInbox, clock: Clock) -> None:
         inbox.add(at(START))

@@ -137,10 +137,10 @@ class TestClaims:
         assert ids(desk.take(3)) == tasks[3:]
         assert desk.claim(3) is None
 
-    def test_a_task_carries_its_event_its_attempt_and_when_it_was_received(self, desk: Desk) -> None:
+    def test_a_task_carries_its_event_its_attempt_and_when_the_first_one_began(self, desk: Desk) -> None:
         desk.put(desk.lane("discord"))
         task = desk.take_one()
-        assert (task.attempt, task.received, task.unclear) == (1, 5.0, False)
+        assert (task.attempt, task.first, task.unclear) == (1, None, False)
         assert task.event.name == "user.created"
 
     def test_a_lane_never_has_more_tasks_at_once_than_its_width(self, desk: Desk) -> None:
@@ -218,7 +218,7 @@ class TestClaims:
         for expected in tasks:
             assert ids(desk.take()) == [expected]
             desk.now += 0.1
-            desk.run(Task(id=expected, event=make_event("user.created"), attempt=1, received=5, unclear=False))
+            desk.run(Task(id=expected, event=make_event("user.created"), attempt=1, first=None, unclear=False))
         assert desk.take() == []
 
     def test_the_backlog_tells_what_waits_or_runs_by_lane(self, desk: Desk) -> None:

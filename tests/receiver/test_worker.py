@@ -210,8 +210,92 @@ class TestHandling:
 
     def test_an_event_that_no_handler_wants_is_kept_and_waits_for_nobody(self, inbox: SQLiteInbox) -> None:
         add(inbox)
-        work(Worker(inbox, Router()), idle(inbox))
+        made = Router()
+        made.on("message.*")(Recorder().__call__)
+        work(Worker(inbox, made), idle(inbox))
         assert inbox.health().stored == 1
+
+    def test_a_worker_without_handlers_leaves_the_events_to_one_that_has_some(self, inbox: SQLiteInbox) -> None:
+        events, handler = add(inbox), Recorder()
+
+        async def main() -> None:
+            async with working(Worker(inbox, Router())):
+                await asyncio.sleep(0.2)
+
+        asyncio.run(main())
+        assert inbox.health().waiting == 1
+        work(Worker(inbox, router(handler=handler)), idle(inbox))
+        assert handler.events == events
+
+    def test_a_row_that_is_no_event_is_put_aside_and_stops_nobody(
+        self, inbox: SQLiteInbox, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        add(inbox)
+        inbox.database.write(lambda c: c.execute("UPDATE event SET body = ?", (b"[[[",)).rowcount)
+        (good,), handler = add(inbox), Recorder()
+        work(Worker(inbox, router(handler=handler)), idle(inbox))
+        assert handler.events == [good]
+        assert "row 1 is no event" in caplog.text
+
+    def test_patience_counts_from_the_first_attempt_and_not_while_a_destination_was_off(
+        self, inbox: SQLiteInbox, clock: Clock
+    ) -> None:
+        add(inbox)
+        off = DestinationError("gone", outcome="permanent")
+        work(Worker(inbox, lane(Recorder(off), fingerprint="old")), lambda: outcomes(inbox) == ["permanent"])
+        clock.now += 30 * 24 * HOUR
+        handler = Recorder(DestinationError("trouble", outcome="retry"))
+        work(Worker(inbox, lane(handler, fingerprint="new")), lambda: outcomes(inbox) == ["permanent", "retry"])
+        assert inbox.dead_letters() == []
+
+    def test_a_platform_that_names_a_time_to_wait_is_never_given_up(self, inbox: SQLiteInbox, clock: Clock) -> None:
+        add(inbox)
+        handler = Recorder(*[DestinationError("later", outcome="retry", retry_after=1.0)] * 2)
+
+        async def main() -> None:
+            async with working(Worker(inbox, router(handler=handler), retry=RetryPolicy(give_up_after=HOUR))):
+                for n in (1, 2, 3):
+                    await until(lambda n=n: len(handler.events) == n)  # type: ignore[misc]
+                    clock.now += 2 * HOUR
+                await until(idle(inbox))
+
+        asyncio.run(main())
+        assert inbox.dead_letters() == []
+
+    @pytest.mark.parametrize(("status", "calls"), [(502, 1), (504, 1), (503, 2)])
+    def test_at_most_once_does_not_repeat_what_a_server_in_trouble_may_have_done(
+        self, inbox: SQLiteInbox, clock: Clock, status: int, calls: int
+    ) -> None:
+        add(inbox)
+        handler = Recorder(DestinationError("trouble", outcome="retry", status=status))
+
+        async def main() -> None:
+            async with working(Worker(inbox, lane(handler, repeat_unclear=False))):
+                await until(lambda: handler.events)
+                await until(lambda: outcomes(inbox))
+                clock.now += HOUR
+                await until(idle(inbox))
+
+        asyncio.run(main())
+        assert len(handler.events) == calls
+
+    def test_a_clock_that_ran_ahead_and_was_set_right_parks_nothing_for_long(
+        self, inbox: SQLiteInbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("perscom_receiver._worker.BEAT", 0.05)
+        handler = Recorder(DestinationError("trouble", outcome="retry"))
+        clock.now += 365 * 24 * HOUR
+        add(inbox)
+
+        async def main() -> None:
+            async with working(Worker(inbox, lane(handler, hold=True))):
+                await until(lambda: outcomes(inbox) == ["retry"])
+                clock.now -= 365 * 24 * HOUR
+                await asyncio.sleep(0.2)
+                clock.now += 2 * HOUR
+                await until(lambda: len(handler.events) == 2)
+
+        asyncio.run(main())
 
     def test_what_a_handler_returns_is_kept_as_its_receipt_if_it_is_a_struct(self, inbox: SQLiteInbox) -> None:
         class Sent(msgspec.Struct):
