@@ -255,6 +255,10 @@ class SQLiteInbox:
         """Let a dead letter run again. False when there is none of that number, or its body is gone."""
         return self.database.write(lambda connection: self.queue.revive(connection, task, self.now()), wake=True)
 
+    def resume(self, handler: str) -> bool:
+        """End the pause of a handler whose destination was switched off. False when it is not paused."""
+        return self.database.write(lambda connection: self.queue.resume(connection, handler), wake=True)
+
     def close(self) -> None:
         """Commit what waits and close the file. A later use opens it again."""
         self.database.close()

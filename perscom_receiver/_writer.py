@@ -69,7 +69,7 @@ class Writer:
         self._thread.start()
 
     def put(self, write: Write) -> bool:
-        """Queue it; False when this engine has ended and another one is needed."""
+        """Queue it; False when this writer has ended and another one is needed."""
         with self._guard:
             if self._open:
                 self._queue.put(write)
@@ -102,7 +102,7 @@ class Writer:
             self._file_lock.close()
 
     def _next_batch(self) -> list[Write]:
-        """All that wait, at least one; empty when the engine is to stop."""
+        """All that wait, at least one; empty when the writer is to stop."""
         batch: list[Write] = []
         write = self._queue.get()
         while write is not None:

@@ -109,7 +109,7 @@ _HEAD = """\
 _SECRETS = """\
 secret   = "${PERSCOM_WEBHOOK_SECRET}"         # the Secret in PERSCOM's webhook form, copied as it is
 # previous_secret = "${OLD_SECRET}"            # still accepted while you change it
-timezone = "UTC"                               # for dates where the chat cannot use each reader's own
+timezone = "UTC"                               # for the times on the status page; Discord shows each reader their own
 """
 
 _SERVER = """

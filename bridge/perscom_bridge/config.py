@@ -48,7 +48,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[Secret, ...]
     """The live secret first, then the previous one while it is being changed. Named after their keys."""
     timezone: str = "UTC"
-    """An IANA name, for dates where a chat cannot use each reader's own."""
+    """An IANA name, for the times on the status page. A chat shows each reader their own."""
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import msgspec
 
 from perscom_adapters import render
-from perscom_receiver import Event, Health, SQLiteInbox
+from perscom_receiver import Event, Health, MalformedEvent, SQLiteInbox
 from perscom_receiver.queue import Connection, State
 
 __all__ = ["EventRow", "LaneRow", "Overview", "read_overview"]
@@ -57,27 +56,42 @@ def read_overview(inbox: SQLiteInbox, n: int = 50) -> Overview:
     return Overview(health=inbox.health(), events=tuple(events), lanes=tuple(lanes))
 
 
-def _events(connection: Connection, site: str, n: int) -> Iterable[EventRow]:
+def _events(connection: Connection, site: str, n: int) -> list[EventRow]:
     rows = connection.execute(
         "SELECT id, name, received, body FROM event WHERE site = ? ORDER BY id DESC LIMIT ?", (site, n)
     ).fetchall()
-    for row, name, received, body in rows:
-        tasks = connection.execute(
-            "SELECT lane.name, task.state, task.attempt, task.error FROM task JOIN lane ON lane.id = task.lane"
-            " WHERE task.event = ? ORDER BY lane.name",
-            (row,),
-        ).fetchall()
-        message = render(Event.parse(body)) if body is not None else None
-        yield EventRow(
+    return [
+        EventRow(
             row=row,
             name=name,
             received=datetime.fromtimestamp(received, UTC),
-            title=None if message is None else message.title,
-            tasks=tuple(TaskRow(destination=d, state=_WORDS[State(s)], attempts=a, error=e) for d, s, a, e in tasks),
+            title=_title(body),
+            tasks=_tasks(connection, row),
         )
+        for row, name, received, body in rows
+    ]
 
 
-def _lanes(connection: Connection, inbox: SQLiteInbox) -> Iterable[LaneRow]:
+def _tasks(connection: Connection, event: int) -> tuple[TaskRow, ...]:
+    rows = connection.execute(
+        "SELECT lane.name, task.state, task.attempt, task.error FROM task JOIN lane ON lane.id = task.lane"
+        " WHERE task.event = ? ORDER BY lane.name",
+        (event,),
+    )
+    return tuple(TaskRow(destination=d, state=_WORDS[State(s)], attempts=a, error=e) for d, s, a, e in rows)
+
+
+def _title(body: bytes | None) -> str | None:
+    if body is None:
+        return None
+    try:
+        message = render(Event.parse(body))
+    except MalformedEvent:
+        return "(what is stored here cannot be read)"
+    return None if message is None else message.title
+
+
+def _lanes(connection: Connection, inbox: SQLiteInbox) -> list[LaneRow]:
     waiting = dict(inbox.queue.backlog(connection))
     rows = connection.execute(
         "SELECT name, paused FROM lane WHERE site = ? AND queue = ? ORDER BY name", (inbox.site, inbox.queue.name)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.config import HTTPProtocolType
 
 from perscom_adapters import Destination
 from perscom_receiver import ConfigurationError, Receiver, SQLiteInbox, Worker
@@ -24,6 +27,8 @@ from .routing import router_for
 from .status import Changes, Page, status_app
 
 __all__ = ["Service", "destinations_of", "running", "web_url"]
+
+_log = logging.getLogger("perscom_bridge")
 
 STOP_WITHIN = 5
 """Seconds that open requests get when the service stops. PERSCOM itself waits 3."""
@@ -39,6 +44,8 @@ class Service:
         self.status = status
         self.first_call = asyncio.Event()
         """Set once a genuine event was stored."""
+        self.broken = asyncio.Event()
+        """Set when a part of the service has ended unasked: leave the block, and say so."""
 
     @property
     def webhook_url(self) -> str:
@@ -57,7 +64,7 @@ async def running(
     """Run the service inside the ``async with`` block; leaving it stops listening, lets handlers end and closes the database.
 
     ``now`` gives seconds since 1970; ``page`` makes another page than the usual one. Raises ConfigurationError when an address
-    cannot be listened on or the database cannot be opened.
+    cannot be listened on or the database is none of ours, and Unavailable when it cannot be written.
     """
     inbox = SQLiteInbox(config.server.database, keep_bodies=config.privacy.keep_bodies, now=now)
     metrics, changes = Metrics(), Changes(inbox)
@@ -77,9 +84,10 @@ async def running(
 
         worker = Worker(inbox, router_for(destinations, config.site, metrics.posted))
         async with (
-            _worked(worker),
-            _served(PublicApp(receiver, answered), public_socket),
-            _served(status_app(config, inbox, metrics, changes, page), status_socket),
+            _worked(worker, service.broken),
+            # h11 bounds the head of a request (16 KiB); httptools, twice as fast, takes whatever a stranger sends.
+            _served(PublicApp(receiver, answered), public_socket, "h11", service.broken),
+            _served(status_app(config, inbox, metrics, changes, page), status_socket, "auto", service.broken),
         ):
             try:
                 yield service
@@ -114,36 +122,57 @@ def _address(listener: socket.socket) -> ListenAddress:
 
 
 @asynccontextmanager
-async def _worked(worker: Worker) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(worker.run(stop))
+async def _running(
+    part: Coroutine[Any, Any, None], end: Callable[[], None], broken: asyncio.Event
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a part of the service inside the block; ``end`` asks it to stop. One that stops unasked sets ``broken``."""
+    leaving = False
+
+    def ended(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None or not leaving:
+            _log.critical("A part of the service has ended by itself; the service stops.", exc_info=error)
+            broken.set()
+
+    task = asyncio.create_task(part)
+    task.add_done_callback(ended)
     try:
-        yield
+        yield task
     finally:
-        stop.set()
-        await task
+        leaving = True
+        end()
+        await asyncio.wait([task])
 
 
 @asynccontextmanager
-async def _served(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
-    settings = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        timeout_graceful_shutdown=STOP_WITHIN,
-    )
-    server = _Server(settings)
-    task = asyncio.create_task(server.serve([listener]))
-    while not server.started and not task.done():
-        await asyncio.sleep(0.005)
-    try:
+async def _worked(worker: Worker, broken: asyncio.Event) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    async with _running(worker.run(stop), stop.set, broken):
         yield
-    finally:
+
+
+@asynccontextmanager
+async def _served(app: ASGIApp, listener: socket.socket, http: HTTPProtocolType, broken: asyncio.Event) -> AsyncIterator[None]:
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http=http,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=STOP_WITHIN,
+        )
+    )
+
+    def end() -> None:
         server.should_exit = True
-        await task
+
+    async with _running(server.serve([listener]), end, broken) as task:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.005)
+        yield
 
 
 class _Server(uvicorn.Server):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from perscom_receiver import SQLiteInbox, Unavailable
 
-from .config import Config
+from .config import Config, ListenAddress
 from .metrics import Metrics
 from .overview import Overview, read_overview
 
@@ -40,13 +43,13 @@ def page_environment() -> Environment:
 
 def status_app(config: Config, inbox: SQLiteInbox, metrics: Metrics, feed: Changes, page: Page | None = None) -> Starlette:
     """Serves ``/``, ``/changes`` (server-sent events), ``/readyz`` and ``/metrics``. ``page`` makes another HTML for ``/``."""
-    template = page_environment().get_template("status.html")
+    template, zone = page_environment().get_template("status.html"), ZoneInfo(config.site.timezone)
 
     async def overview() -> Overview:
         return await asyncio.to_thread(read_overview, inbox)
 
     async def own_page() -> str:
-        return template.render(site=config.site.name, overview=await overview())
+        return template.render(site=config.site.name, zone=zone, overview=await overview())
 
     async def root(request: Request) -> Response:
         return HTMLResponse(await (page or own_page)(), headers=_HEADERS)
@@ -61,9 +64,14 @@ def status_app(config: Config, inbox: SQLiteInbox, metrics: Metrics, feed: Chang
     async def measure(request: Request) -> Response:
         return Response(metrics.render(await overview()), media_type="text/plain; version=0.0.4")
 
-    return Starlette(
-        routes=[Route("/", root), Route("/changes", changes), Route("/readyz", readyz), Route("/metrics", measure)]
-    )
+    routes = [Route("/", root), Route("/changes", changes), Route("/readyz", readyz), Route("/metrics", measure)]
+    return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(config.server.status))])
+
+
+def _hosts(status: ListenAddress) -> list[str]:
+    """Names under which the page may be asked for. On loopback, where no password is, no other: a page of a stranger could
+    give its own name this address and read along."""
+    return ["127.0.0.1", "localhost"] if status.host in ("127.0.0.1", "localhost") else ["*"]
 
 
 async def readiness(inbox: SQLiteInbox) -> list[str]:

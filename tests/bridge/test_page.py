@@ -17,6 +17,7 @@ from perscom_bridge.config import Config, ListenAddress, Privacy, Server, Site
 from perscom_bridge.demo import Demo, demo
 from perscom_bridge.service import Service, running, web_url
 from perscom_receiver import Secret
+from perscom_receiver.queue import Connection
 from perscom_receiver.testing import make_event
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -85,7 +86,7 @@ def test_an_open_page_does_not_hold_up_a_stop(tmp_path: Path) -> None:
     async def serve() -> float:
         async with running(config(tmp_path), []) as service:
             reader, writer = await asyncio.open_connection(*service.status)
-            writer.write(b"GET /changes HTTP/1.1\r\nHost: t\r\n\r\n")
+            writer.write(b"GET /changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"200 OK" in await reader.readline()
             began = time.monotonic()
         took = time.monotonic() - began
@@ -94,6 +95,18 @@ def test_an_open_page_does_not_hold_up_a_stop(tmp_path: Path) -> None:
         return took
 
     assert asyncio.run(serve()) < 2
+
+
+def test_a_part_that_ends_by_itself_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def look(service: Service) -> None:
+        def broken(connection: Connection) -> None:
+            raise ZeroDivisionError
+
+        service.inbox.queue.next_ready = broken  # type: ignore[assignment,method-assign]
+        await asyncio.wait_for(service.broken.wait(), 10)
+
+    play(tmp_path, look)
+    assert "A part of the service has ended by itself" in caplog.text
 
 
 def play(folder: Path, look: Callable[[Service], Coroutine[None, None, None]]) -> None:

@@ -6,12 +6,13 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -235,6 +236,38 @@ def test_a_deleted_webhook_switches_the_destination_off_and_a_new_address_switch
     write_config(folder, chat.discord_webhook(name="new"))
     with bridge(folder) as running:
         wait_for(lambda: len(chat.messages) == 2)
+        assert running.stop() == 0
+
+
+def test_a_destination_that_was_switched_off_is_switched_on_by_a_command(folder: Path, chat: ChatStandIn) -> None:
+    chat.script(Say(status=404, body=b'{"code": 10015, "message": "Unknown Webhook"}'))
+    with bridge(folder) as running:
+        assert running.event() == 202
+        wait_for(lambda: running.said("switched off announcements"))
+        assert "inbox resume announcements" in run("inbox", folder, "list").stdout
+        assert run("inbox", folder, "resume", "announcements").stdout == "announcements is on again.\n"
+        wait_for(lambda: len(chat.messages) == 1)
+        assert run("inbox", folder, "resume", "announcements").returncode == 1
+        assert running.stop() == 0
+
+
+def test_a_request_without_end_is_cut_off_before_it_fills_the_memory(folder: Path) -> None:
+    with bridge(folder) as running, socket.create_connection(("127.0.0.1", running.public), timeout=10) as stranger:
+        stranger.sendall(b"POST /webhooks/perscom HTTP/1.1\r\nHost: t\r\nX: ")
+        sent = 0
+        with suppress(OSError):
+            while sent < 50 * 2**20:
+                stranger.sendall(b"x" * 65536)
+                sent += 65536
+        assert sent < 10 * 2**20
+        assert running.event() == 202
+        assert running.stop() == 0
+
+
+def test_the_page_is_for_names_of_this_machine_alone(folder: Path) -> None:
+    with bridge(folder) as running:
+        assert request(running.status, "GET", "/", headers={"Host": "evil.example"})[0] == 400
+        assert request(running.status, "GET", "/", headers={"Host": f"localhost:{running.status}"})[0] == 200
         assert running.stop() == 0
 
 

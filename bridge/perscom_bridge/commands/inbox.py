@@ -40,7 +40,9 @@ def list_events(config: Path, count: int) -> None:
         click.echo(f"{event.received:%Y-%m-%d %H:%M:%S}Z  {event.name:<28} {event.title or 'nothing to say'}  ({became})")
     for lane in overview.lanes:
         if lane.paused is not None:
-            click.echo(f"{lane.name} is off: {lane.paused} {lane.waiting} waiting.")
+            click.echo(
+                f"{lane.name} is off: {lane.paused} {lane.waiting} waiting.  On again: perscom-bridge inbox resume {lane.name}"
+            )
     click.echo(f"{overview.health.stored} events kept, {overview.health.waiting} waiting, {overview.health.dead} given up.")
 
 
@@ -72,6 +74,21 @@ def retry(config: Path, number: int) -> None:
     if not revived:
         raise Failure(f"Nothing that was given up has the number {number}. See: perscom-bridge inbox dead")
     click.echo(f"{number} waits for its next try.")
+
+
+@command.command("resume")
+@config_option
+@click.argument("name")
+def resume(config: Path, name: str) -> None:
+    """Switch the destination NAME on again, after what was wrong at the platform is mended. Its events are then posted."""
+    inbox = _open(config)
+    try:
+        resumed = inbox.resume(name)
+    finally:
+        inbox.close()
+    if not resumed:
+        raise Failure(f"No destination {name!r} is switched off. See: perscom-bridge inbox list")
+    click.echo(f"{name} is on again.")
 
 
 def _open(config: Path) -> SQLiteInbox:

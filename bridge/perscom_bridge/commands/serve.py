@@ -19,7 +19,8 @@ __all__ = ["command"]
 
 @click.command("serve")
 @config_option
-def command(config: Path) -> None:
+@click.pass_context
+def command(context: click.Context, config: Path) -> None:
     """Receive, store and post until SIGTERM or Ctrl-C.
 
     Prints the address for PERSCOM's webhook form. A stop lets what is under way come to an end, and a restart loses nothing.
@@ -30,19 +31,24 @@ def command(config: Path) -> None:
 
     loaded = load(config)
     configure_logging()
-    run(lambda stop: _serve(loaded, stop))
+    if not run(lambda stop: _serve(loaded, stop)):
+        context.exit(1)
 
 
-async def _serve(config: Config, stop: asyncio.Event) -> None:
+async def _serve(config: Config, stop: asyncio.Event) -> bool:
+    """Serve until ``stop`` is set. False when a part of the service ended before that."""
     from ..service import destinations_of, running
 
     async with destinations_of(config) as destinations, running(config, destinations) as service:
         click.echo(_welcome(service))
         first = asyncio.create_task(_tell_first_call(service))
-        await stop.wait()
+        await asyncio.wait(
+            [asyncio.create_task(stop.wait()), asyncio.create_task(service.broken.wait())], return_when=asyncio.FIRST_COMPLETED
+        )
         first.cancel()
         click.echo("Stopping: what is under way comes to an end.")
     click.echo("Stopped.")
+    return not service.broken.is_set()
 
 
 def _welcome(service: Service) -> str:
