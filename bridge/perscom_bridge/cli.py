@@ -21,6 +21,7 @@ COMMANDS = (  # in the order of a first hour; commands/NAME.py holds the click c
     "init",
     "check",
     "events",
+    "preview",
     "test",
     "serve",
     "demo",

@@ -18,6 +18,8 @@ from perscom_receiver.queue import Connection, State
 
 from ..config import Config, DestinationConfig, HiddenUrl, ListenAddress, Privacy, Server, Site
 from ..golden import Golden, golden_requests
+from ..preview import card_of
+from ..preview.page import Channel
 from ..public import WEBHOOK_PATH
 from ..service import Service, destinations_of, running
 from ..status import page_environment
@@ -116,6 +118,16 @@ class Demo:
     def posted(self) -> list[Posted]:
         """The messages that stand in the stand-in's channels, oldest first."""
         return self.standin.messages
+
+    def channels(self) -> list[Channel]:
+        """The same as a reader sees them, channel by channel."""
+        by_channel: dict[tuple[str, str], list[Posted]] = {}
+        for posted in self.posted():
+            by_channel.setdefault((posted.platform, posted.destination), []).append(posted)
+        return [
+            Channel(platform, name, tuple((card_of(platform, one.payload), one.at) for one in all_posted))
+            for (platform, name), all_posted in by_channel.items()
+        ]
 
     def receipts(self) -> dict[str, list[tuple[str, State, str | None, str | None]]]:
         """For each event id, what became of it at each destination: name, state, message id, error."""

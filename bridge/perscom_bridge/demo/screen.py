@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
-
 import click
 
-from perscom_adapters import plain
-
+from ..preview import card_of, payload_of
+from ..preview.terminal import boxes
 from ..public import WEBHOOK_PATH
 from ..service import web_url
 from .running import Demo, Sent
@@ -39,14 +37,11 @@ def line(sent: Sent, width: int) -> str:
 
 
 def box(name: str, sent: Sent) -> str:
-    """A message as a card: what the chat shows."""
+    """A message as the chat called ``name`` shows it, read from what was posted there; empty when there was nothing to say."""
     if sent.message is None:
         return ""
-    inner = WIDTH - 4
-    rows = [row for paragraph in plain(sent.message).split("\n") for row in wrap(paragraph, inner) or [""]]
-    rows = rows if len(rows) <= 8 else [*rows[:7], "…"]
-    top = f"  +- {name} " + "-" * (WIDTH - len(name) - 5) + "+"
-    return "\n".join([top, *(f"  | {row:<{inner}} |" for row in rows), "  +" + "-" * (WIDTH - 2) + "+"])
+    platform = name.lower()
+    return boxes([card_of(platform, payload_of(platform, sent.message))], WIDTH).rstrip("\n")
 
 
 def summary(verdict: Verdict, seconds: float) -> str:

@@ -1,0 +1,185 @@
+"""``perscom-bridge preview``: what a message looks like, before anything is sent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from ._shared import Failure, config_option
+
+if TYPE_CHECKING:
+    from perscom_adapters import Message
+    from perscom_receiver import Event
+
+    from ..preview import Card
+
+__all__ = ["command"]
+
+HTML = "html"
+LARGEST = 5 * 2**20
+"""Bytes. What the receiver takes of a body, and PERSCOM never reaches."""
+RANK_TYPES = {"demotion": 1, "lateral": 2, "transfer": 3}
+"""What makes another word of the sample of a promotion: the ``type`` of its rank record."""
+
+
+@click.command("preview")
+@click.argument("what", metavar="WORD-OR-FILE")
+@click.option(
+    "--as",
+    "forms",
+    metavar="LIST",
+    help="Platforms, with commas between them; html makes a page of them.  [default: discord,slack,telegram]",
+)
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the page to FILE.")
+@config_option
+def command(what: str, forms: str | None, output: Path | None, config: Path) -> None:
+    """See what a message looks like.
+
+    WORD-OR-FILE is a word (promotion, award, event …), a name that PERSCOM uses (rankrecord.updated) or a file with a captured
+    body. Words and names show a sample. What you see is read back from the very payload that would be sent.
+
+    \b
+    perscom-bridge preview demotion
+    perscom-bridge preview body.json --as discord
+    perscom-bridge preview event --as html -o event.html
+
+    Needs no configuration. With one, links lead to the address of your PERSCOM as they will.
+    """
+    platforms, as_page = _forms(forms)
+    if output is not None and not as_page:
+        raise click.UsageError("-o is for a page: add --as html.")
+    event, origin = _event(what)
+    message = _message(event, config)
+    cards = _cards(platforms, message, optional=forms is None or forms == HTML)
+    note = " ".join([_about(event, origin), *_about_times(cards)])
+    if not as_page:
+        from ..preview.terminal import boxes
+
+        click.echo(f"{note}\n")
+        click.echo(boxes(cards, get_terminal_size((120, 40)).columns), nl=False)
+        return
+    from ..preview.page import page
+
+    _write(page(cards, note=note, at=event.created), output)
+
+
+def _forms(text: str | None) -> tuple[list[str], bool]:
+    """The platforms to show, and whether on a page."""
+    from .._problems import did_you_mean, hide
+    from ..preview import PLATFORMS
+
+    named = list(dict.fromkeys(part.strip().lower() for part in text.split(","))) if text is not None else []
+    for name in named:
+        if name not in PLATFORMS and name != HTML:
+            near = did_you_mean(name, (*PLATFORMS, HTML))
+            known = f"{', '.join(PLATFORMS)}; {HTML} makes a page of them"
+            raise Failure(f'"{hide(name)}" is no platform.{near}      Known: {known}')
+    return [name for name in named if name != HTML] or list(PLATFORMS), HTML in named
+
+
+def _event(what: str) -> tuple[Event, str]:
+    """The event that is meant, and where it comes from."""
+    from perscom_adapters import WORDS
+    from perscom_receiver import EVENT_NAMES
+    from perscom_receiver.testing import make_event
+
+    from .._problems import did_you_mean, hide
+
+    if what in WORDS:
+        overrides = {"type": RANK_TYPES[what]} if what in RANK_TYPES else {}
+        return make_event(WORDS[what].events[0], **overrides), "a sample"
+    if what in EVENT_NAMES:
+        return make_event(what), "a sample"
+    if os.path.lexists(what):
+        return _captured(what), f"from {Path(what).name}"
+    near = did_you_mean(what, (*WORDS, *EVENT_NAMES))
+    raise Failure(f'"{hide(what)}" is no word, no event and no file here.{near}      All words: perscom-bridge events')
+
+
+def _captured(file: str) -> Event:
+    from perscom_receiver import Event, MalformedEvent
+
+    try:
+        with open(file, "rb") as stream:
+            body = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}.") from error
+    if len(body) > LARGEST:
+        raise Failure(f"{file} is larger than {LARGEST // 2**20} MiB; what PERSCOM sends never is.")
+    try:
+        return Event.parse(body)
+    except MalformedEvent as error:
+        raise Failure(f"{file} holds no event as PERSCOM sends it. {error}") from error
+
+
+def _message(event: Event, config: Path) -> Message:
+    """What is said about ``event``, with the link that it gets where it has none of its own."""
+    from msgspec.structs import replace
+
+    from perscom_adapters import render
+
+    from .._problems import hide
+
+    message = render(event)
+    if message is None:
+        raise Failure(f"There is nothing to say about this {hide(event.name)}, so nothing would be posted.")
+    return message if message.url is not None else replace(message, url=_site_url(config))
+
+
+def _site_url(config: Path) -> str | None:
+    """The address of PERSCOM in the configuration; None where nobody named a file and none is here."""
+    from .._load import load
+
+    source = click.get_current_context().get_parameter_source("config")
+    if source is ParameterSource.DEFAULT and not os.path.exists(config):
+        return None
+    return load(config).site.url
+
+
+def _cards(platforms: list[str], message: Message, *, optional: bool) -> list[Card]:
+    """The message on each of ``platforms``; where they are ``optional``, without those that are not installed."""
+    from perscom_receiver import ConfigurationError
+
+    from ..preview import card_of, payload_of
+
+    cards: list[Card] = []
+    for platform in platforms:
+        try:
+            cards.append(card_of(platform, payload_of(platform, message)))
+        except ConfigurationError as missing:
+            if not optional:
+                raise
+            click.echo(f"Not shown: {missing}", err=True)
+    if not cards:
+        raise Failure("There is no platform to show it on.")
+    return cards
+
+
+def _about(event: Event, origin: str) -> str:
+    from perscom_adapters import word_of
+
+    from .._problems import hide
+
+    word = word_of(event)
+    return f"{hide(event.name)}{f' ({word})' if word else ''}, {origin}."
+
+
+def _about_times(cards: list[Card]) -> list[str]:
+    told = any(piece.at is not None for card in cards for piece in card.pieces)
+    return ["Times are in UTC here; everybody sees them in their own time zone."] if told else []
+
+
+def _write(page: str, output: Path | None) -> None:
+    if output is None:
+        click.echo(page.encode(), nl=False)  # the page says that it is UTF-8, whatever the terminal speaks
+        return
+    try:
+        output.write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise Failure(f"{output} cannot be written: {error.strerror}.") from error
+    click.echo(f"Wrote {output}. Open it in a browser.")

@@ -1,0 +1,33 @@
+"""Cards as a page: the platforms side by side, dark and light. Needs nothing from elsewhere and runs no script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from ..status import page_environment
+from .card import Card
+from .platforms import PLATFORMS
+
+__all__ = ["Channel", "page"]
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """What was said in one channel of a platform: cards, oldest first, each with the moment (aware, UTC) it was posted at."""
+
+    platform: str
+    name: str
+    said: tuple[tuple[Card, datetime], ...]
+
+    @property
+    def platform_name(self) -> str:
+        """As the company writes it."""
+        return PLATFORMS[self.platform]
+
+
+def page(cards: Sequence[Card], *, note: str, at: datetime) -> str:
+    """The HTML of a page with ``cards`` (at least one), its title and a ``note`` above, as if posted at ``at`` (aware, UTC)."""
+    channels = [Channel(card.platform, "announcements", ((card, at),)) for card in cards]
+    return page_environment().get_template("preview.html").render(channels=channels, title=cards[0].title, note=note)
