@@ -6,12 +6,22 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from perscom_receiver import ConfigurationError
-
 from ._http import SecretURL, masked
-from ._settings import is_loopback, split_address
+from ._settings import origin_mistake, refused
 
-__all__ = ["Token", "checked_address", "checked_base_url", "checked_channel", "checked_token", "is_channel", "is_timestamp"]
+__all__ = [
+    "Token",
+    "checked_address",
+    "checked_base_url",
+    "checked_channel",
+    "checked_token",
+    "is_channel",
+    "is_timestamp",
+    "slack_api_mistake",
+    "slack_channel_mistake",
+    "slack_token_mistake",
+    "slack_url_mistake",
+]
 
 _HOOKS: Final = ("hooks.slack.com", "hooks.slack-gov.com")
 _API: Final = ("slack.com", "slack-gov.com")
@@ -42,35 +52,30 @@ class Token:
 def checked_address(url: str) -> SecretURL:
     """The address of an incoming webhook as Slack shows it, or of one on this machine (for a stand-in); it may use http."""
     url = url.strip()
-    if mistake := _mistake_in_address(url):
-        raise ConfigurationError(f"This is no address of a Slack webhook: {mistake} {_COPY}")
+    if mistake := slack_url_mistake(url):
+        raise refused(mistake)
     return SecretURL(url.rstrip("/"))
 
 
 def checked_token(token: str) -> Token:
     """The token of a bot."""
     token = token.strip()
-    if not _TOKEN.fullmatch(token):
-        mistake = f'it begins with "{masked(token)}", not with xoxb-' if token else "it is empty"
-        if token.startswith("xoxb-"):
-            mistake = "there are characters in it that no token has"
-        raise ConfigurationError(f"This is no token of a Slack bot: {mistake}. {_COPY_TOKEN}")
+    if mistake := slack_token_mistake(token):
+        raise refused(mistake)
     return Token(token)
 
 
 def checked_channel(channel: str) -> str:
-    """The id of a channel. A name would not do: it changes, and messages can be edited by id only."""
-    if not is_channel(channel):
-        raise ConfigurationError(
-            "A Slack channel is named by its ID, like C024BE91L. Slack shows it at the end of the channel's details."
-        )
+    """The id of a channel."""
+    if mistake := slack_channel_mistake(channel):
+        raise refused(mistake)
     return channel
 
 
 def checked_base_url(base_url: str) -> str:
     """Where Slack's Web API is, or what stands in for it on this machine; the latter may use http."""
-    if mistake := _mistake_in_origin(base_url, _API):
-        raise ConfigurationError(f"This is no address of Slack's Web API: {mistake}")
+    if mistake := slack_api_mistake(base_url):
+        raise refused(mistake)
     return base_url
 
 
@@ -84,9 +89,40 @@ def is_timestamp(text: str) -> bool:
     return _TIMESTAMP.fullmatch(text) is not None
 
 
-def _mistake_in_address(url: str) -> str | None:
-    if mistake := _mistake_in_origin(url, _HOOKS):
-        return mistake
+def slack_url_mistake(url: str) -> str | None:
+    """What is wrong with the address of an incoming webhook, and on a second line what to do; None when nothing is."""
+    cause = origin_mistake(url, _HOOKS) or _cause_in_path(url)
+    return f"This is no Slack webhook address: {cause}\n{_COPY}" if cause else None
+
+
+def slack_token_mistake(token: str) -> str | None:
+    """What is wrong with the token of a bot, and on a second line what to do; None when nothing is."""
+    if _TOKEN.fullmatch(token):
+        return None
+    cause = f'it begins with "{masked(token)}", not with xoxb-' if token else "it is empty"
+    if token.startswith("xoxb-"):
+        cause = "there are characters in it that no token has"
+    return f"This is no token of a Slack bot: {cause}.\n{_COPY_TOKEN}"
+
+
+def slack_channel_mistake(channel: str) -> str | None:
+    """What is wrong with the id of a channel; None when nothing is. A name would not do: it changes, and edits need the id."""
+    if is_channel(channel):
+        return None
+    return "A Slack channel is named by its ID, like C024BE91L.\nSlack shows it at the end of the channel's details."
+
+
+def slack_api_mistake(base_url: str) -> str | None:
+    """What is wrong with the address of a Web API, and on a second line what Slack's is; None when nothing is."""
+    cause = origin_mistake(base_url, _API)
+    return (
+        f"This is no address of Slack's Web API: {cause}\nLeave it out; or for GovSlack: https://slack-gov.com/api"
+        if cause
+        else None
+    )
+
+
+def _cause_in_path(url: str) -> str | None:
     path = urlsplit(url).path
     if path.startswith(("/workflows/", "/triggers/")):
         return "it starts a workflow; what is needed is an incoming webhook."
@@ -94,19 +130,4 @@ def _mistake_in_address(url: str) -> str | None:
         return "take away everything from the question mark or number sign on."
     if not _PATH.fullmatch(path):
         return "its path is not /services/, an id with T, an id with B and a token."
-    return None
-
-
-def _mistake_in_origin(url: str, hosts: tuple[str, ...]) -> str | None:
-    parts = split_address(url)
-    if parts is None:
-        return f'it begins with "{masked(url)}", not with https://.' if url else "it is empty."
-    host = parts.hostname or ""
-    local = is_loopback(host)
-    if parts.scheme != "https" and not (parts.scheme == "http" and local):
-        return "it does not begin with https://."
-    if host not in hosts and not local:
-        return f"it leads to {host}, not to {hosts[0]}."
-    if "@" in parts.netloc or (not local and parts.port not in (None, 443)):
-        return "it holds a user name, a password or a port."
     return None

@@ -5,36 +5,41 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from perscom_receiver import ConfigurationError
-
 from ._http import SecretURL, masked
-from ._settings import is_loopback, split_address
+from ._settings import origin_mistake, refused
 
-__all__ = ["checked_address", "checked_chat", "checked_topic", "is_chat", "is_number"]
+__all__ = [
+    "checked_address",
+    "checked_chat",
+    "checked_topic",
+    "is_chat",
+    "is_number",
+    "telegram_api_mistake",
+    "telegram_chat_mistake",
+    "telegram_token_mistake",
+    "telegram_topic_mistake",
+]
 
 _TOKEN: Final = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,100}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,15}")
 _CHAT: Final = re.compile(r"-?[1-9][0-9]{0,15}|@[A-Za-z][A-Za-z0-9_]{3,31}")
-_GENERAL: Final = 1  # cannot be named when posting (tdlib/telegram-bot-api#798)
+_GENERAL: Final = "1"  # cannot be named when posting (tdlib/telegram-bot-api#798)
 _COPY: Final = "Copy it again in Telegram: @BotFather, /mybots, your bot, API Token."
 
 
 def checked_address(base_url: str, token: str) -> SecretURL:
     """Where the methods of the bot with ``token`` are, on Telegram's server or another one of the same kind."""
-    if mistake := _mistake_in_token(token.strip()):
-        raise ConfigurationError(f"This is no token of a Telegram bot: {mistake} {_COPY}")
-    if mistake := _mistake_in_address(base_url.strip()):
-        raise ConfigurationError(f"This is no address of a Bot API server: {mistake} Telegram's is https://api.telegram.org")
-    return SecretURL(f"{base_url.strip().rstrip('/')}/bot{token.strip()}")
+    base_url, token = base_url.strip(), token.strip()
+    if mistake := telegram_token_mistake(token) or telegram_api_mistake(base_url):
+        raise refused(mistake)
+    return SecretURL(f"{base_url.rstrip('/')}/bot{token}")
 
 
 def checked_chat(chat: int | str) -> str:
     """The id of a chat, or the name of a public one with its @."""
     text = str(chat).strip()
-    if not is_chat(text):
-        raise ConfigurationError(
-            "chat is the number of a chat (a group's begins with a minus) or the @name of a public group or channel."
-        )
+    if mistake := telegram_chat_mistake(text):
+        raise refused(mistake)
     return text
 
 
@@ -42,10 +47,8 @@ def checked_topic(topic: int | None) -> str | None:
     """The id of a topic as a text, or None."""
     if topic is None:
         return None
-    if not is_number(str(topic)):
-        raise ConfigurationError("topic is the number of a topic: the last one in the link to a message of that topic.")
-    if topic == _GENERAL:
-        raise ConfigurationError("Telegram takes messages to the topic General only without its number. Leave topic out.")
+    if mistake := telegram_topic_mistake(str(topic)):
+        raise refused(mistake)
     return str(topic)
 
 
@@ -59,24 +62,37 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
-def _mistake_in_token(token: str) -> str | None:
-    if not token:
-        return "it is empty."
+def telegram_token_mistake(token: str) -> str | None:
+    """What is wrong with the token of a bot, and on a second line what to do; None when nothing is."""
+    if _TOKEN.fullmatch(token):
+        return None
+    cause = (
+        f'it begins with "{masked(token)}" and is not a number, a colon and at least 30 letters.' if token else "it is empty."
+    )
     if token.startswith("bot") and _TOKEN.fullmatch(token[3:]):
-        return 'take away the "bot" in front of it.'
-    if not _TOKEN.fullmatch(token):
-        return f'it begins with "{masked(token)}" and is not a number, a colon and at least 30 letters.'
+        cause = 'take away the "bot" in front of it.'
+    return f"This is no token of a Telegram bot: {cause}\n{_COPY}"
+
+
+def telegram_chat_mistake(chat: str) -> str | None:
+    """What is wrong with the id of a chat or the name of a public one; None when nothing is."""
+    if is_chat(chat):
+        return None
+    return "A Telegram chat is named by its number (a group's begins with a minus) or the @name of a public group or channel."
+
+
+def telegram_topic_mistake(topic: str) -> str | None:
+    """What is wrong with the number of a topic; None when nothing is."""
+    if not is_number(topic):
+        return "A topic is named by its number: the last one in the link to a message of that topic."
+    if topic == _GENERAL:
+        return "Telegram takes messages to the topic General only without its number. Leave topic out."
     return None
 
 
-def _mistake_in_address(url: str) -> str | None:
-    parts = split_address(url)
-    if parts is None:
-        return f'it begins with "{masked(url)}", not with https://.' if url else "it is empty."
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        return "it does not begin with https://."
-    if "@" in parts.netloc:
-        return "it holds a user name or a password."
-    if "?" in url or "#" in url:
-        return "take away everything from the question mark or number sign on."
-    return None
+def telegram_api_mistake(base_url: str) -> str | None:
+    """What is wrong with the address of a Bot API server, and on a second line which is Telegram's; None when nothing is."""
+    cause = origin_mistake(base_url)
+    if cause is None and ("?" in base_url or "#" in base_url):
+        cause = "take away everything from the question mark or number sign on."
+    return f"This is no address of a Bot API server: {cause}\nTelegram's is https://api.telegram.org" if cause else None

@@ -10,6 +10,7 @@ platforms have one transport, which keeps the token out of every log and error; 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable
 
 import aiohttp
@@ -27,6 +28,8 @@ from ._telegram_settings import checked_address, checked_chat, checked_topic, is
 
 __all__ = ["TelegramDestination", "new_session", "payload"]
 
+_log = logging.getLogger("perscom_adapters")
+
 _EDIT = "editMessageText"
 _TRIES = 3  # as it is; where the group now is; without formatting
 
@@ -39,8 +42,8 @@ class TelegramDestination:
     no sound. ``timeout`` is in seconds, for one whole request. ``base_url`` is another server that speaks the Bot API. Raises
     :class:`~perscom_receiver.ConfigurationError` for settings that cannot work.
 
-    A group that becomes a supergroup gets another number. It is followed at once and as long as this object lives; receipts
-    hold the new number as ``channel_id``, so that it can be kept.
+    A group that becomes a supergroup gets another number. It is followed at once and as long as this object lives; a line in
+    the log tells the new number, and receipts hold it as ``channel_id``, so that it can be kept.
     """
 
     def __init__(
@@ -82,6 +85,9 @@ class TelegramDestination:
             answer = await answer_to(self._call(body, previous, thread_id))
             moved = None if previous else new_chat(answer)
             if moved:
+                _log.warning(
+                    "The group of %s has become a supergroup with another number. Write it down: chat = %s", self.name, moved
+                )
                 self._chat = moved
             elif not (refuses_formatting(answer) and body.pop("entities", None)):
                 break

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ._discord_address import COPY_IT, discord_mistake
 from ._events import event_mistake, public_events
-from ._keys import DESTINATION, LATER_DESTINATION, LATER_TYPES, TYPES
+from ._keys import DESTINATION, LATER_DESTINATION
 from ._problems import did_you_mean
 from ._site import check_language
 from ._table import Table, dotted
-from .config import DestinationConfig, HiddenUrl
+from .config import DestinationConfig
+from .platforms import PLATFORMS, Platform
 
 __all__ = ["read_destinations"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_THREAD_ID = re.compile(r"[0-9]{15,20}")  # Discord's snowflakes
 
 
 def read_destinations(tables: Table) -> tuple[DestinationConfig, ...]:
@@ -24,7 +23,7 @@ def read_destinations(tables: Table) -> tuple[DestinationConfig, ...]:
     if not tables.values:
         tables.document.wrong(
             tables.path,
-            "There is no destination, so nobody would see anything. Add [destinations.announcements] with type and url.",
+            "There is no destination, so nobody would see anything. Add [destinations.announcements] with type and address.",
         )
     found: list[DestinationConfig] = []
     for name, values in tables.values.items():
@@ -42,50 +41,39 @@ def read_destinations(tables: Table) -> tuple[DestinationConfig, ...]:
 def _destination(table: Table, name: str) -> DestinationConfig | None:
     if not _NAME.fullmatch(name):
         table.document.wrong(table.path, 'A destination is named with at most 64 letters from a to z, digits, "-" and "_".')
-    if not _type_works_now(table):
+    platform = _platform(table)
+    if platform is None:
         return None
-    table.check_keys(DESTINATION, later=LATER_DESTINATION)
+    known = (*DESTINATION[:1], *platform.keys, *DESTINATION[1:])
+    table.check_keys(known, later=LATER_DESTINATION, elsewhere=_keys_of_others(platform))
     check_language(table)
-    url = _url(table)
+    place = platform.read(table)
     events = _events(table)
-    thread = _thread(table)
     unclear = table.choice("unclear", ("repeat", "drop"))
-    if url is None:
+    if place is None:
         return None
-    return DestinationConfig(
-        name=name,
-        type="discord",
-        url=url,
-        events=events,
-        thread=thread,
-        unclear="drop" if unclear == "drop" else "repeat",
-    )
+    return DestinationConfig(name=name, place=place, events=events, unclear="drop" if unclear == "drop" else "repeat")
 
 
-def _type_works_now(table: Table) -> bool:
-    """False when the rest of the table is of a platform that only a later version knows, and cannot be judged."""
+def _platform(table: Table) -> Platform | None:
+    """The platform that ``type`` names."""
     kind = table.text("type")
-    if kind in LATER_TYPES:
-        table.wrong("type", f"{kind.title()} comes with a later version of perscom-bridge; take these lines out for now.")
-        return False
     if "type" not in table:
-        table.wrong("type", 'type is missing. Add the line: type = "discord"')
-    elif kind is not None and kind not in TYPES:
-        near = did_you_mean(kind, TYPES + LATER_TYPES)
-        table.wrong("type", f'"{table.shown("type")}" is no type of destination.{near}      Known: {", ".join(TYPES)}')
-    return True
+        table.wrong("type", f'type is missing. Add the line: type = "discord"      Known: {", ".join(PLATFORMS)}')
+    elif kind is not None and kind not in PLATFORMS:
+        near = did_you_mean(kind, PLATFORMS)
+        table.wrong("type", f'"{table.shown("type")}" is no type of destination.{near}      Known: {", ".join(PLATFORMS)}')
+    return PLATFORMS.get(kind) if kind is not None else None
 
 
-def _url(table: Table) -> HiddenUrl | None:
-    if "url" not in table:
-        table.wrong("url", 'url is missing. Add the line: url = "${DISCORD_URL}", and its value to .env.\n' + COPY_IT)
-    value = table.text("url")
-    if value is None:
-        return None
-    if mistake := discord_mistake(value):
-        table.wrong("url", f"{mistake}\n{COPY_IT}")
-        return None
-    return HiddenUrl(value)
+def _keys_of_others(platform: Platform) -> dict[str, str]:
+    """Where the keys belong that this platform has not."""
+    others = {name: other for name, other in PLATFORMS.items() if other is not platform}
+    return {
+        key: "a destination of type " + " or ".join(f'"{name}"' for name, one in others.items() if key in one.keys)
+        for other in others.values()
+        for key in other.keys
+    }
 
 
 def _events(table: Table) -> tuple[str, ...]:
@@ -100,29 +88,12 @@ def _events(table: Table) -> tuple[str, ...]:
     return tuple(text for _, text in items)
 
 
-def _thread(table: Table) -> str | None:
-    value = table.text("thread")
-    if value is not None and not _THREAD_ID.fullmatch(value):
-        table.wrong(
-            "thread",
-            f'"{table.shown("thread")}" is no thread id, a number of 15 to 20 digits.\n'
-            "Copy it in Discord (developer mode on): right-click the thread, Copy Thread ID.",
-        )
-        return None
-    return value
-
-
 def _refuse_repeat(table: Table, new: DestinationConfig, earlier: Iterable[DestinationConfig]) -> None:
     for old in earlier:
-        if (_webhook(old), old.thread) == (_webhook(new), new.thread):
-            where = dotted(("destinations", old.name, "url"))
+        if (old.place.platform, old.place.identity) == (new.place.platform, new.place.identity):
+            where = dotted(("destinations", old.name, old.place.key))
             table.wrong(
-                "url",
-                f"This is the address of {where} as well: the channel would get events twice. Put the events of both into one.",
+                new.place.key,
+                f"This is the same place as {where}: events would appear there twice. Put the events of both into one.",
             )
             return
-
-
-def _webhook(destination: DestinationConfig) -> list[str]:
-    """Number and token: what two spellings of one address have in common."""
-    return destination.url.value.rstrip("/").split("/")[-2:]

@@ -5,14 +5,34 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-__all__ = ["Answers", "bridge_toml", "dotenv", "write_new"]
+from .platforms import PLATFORMS
+
+__all__ = ["Answers", "NewDestination", "bridge_toml", "dotenv", "write_new"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]+")
+
+
+class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel to post to. ``values`` are the keys of its platform, as they were answered; some are secret."""
+
+    role: str
+    """``"announcements"`` or ``"staff"``."""
+    platform: str
+    values: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"NewDestination(role={self.role!r}, platform={self.platform!r}, values=***)"
+
+    def settings(self) -> Iterator[tuple[str, str, str | None]]:
+        """Key, value, and the variable that holds the value when it is secret."""
+        for question in PLATFORMS[self.platform].questions:
+            parts = (self.platform, *([] if question.once else [self.role]), question.key)
+            yield question.key, self.values[question.key], "_".join(parts).upper() if question.secret else None
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,10 +43,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """The address under which PERSCOM reaches this machine, without a slash at the end."""
     perscom: str | None
     """PERSCOM's own address, for links."""
-    announcements: str
-    """The Discord webhook address of the channel for everybody."""
-    staff: str | None
-    """The one of the staff channel."""
+    destinations: tuple[NewDestination, ...]
+    """The first one is for everybody."""
 
     def __repr__(self) -> str:
         return "Answers(***)"
@@ -34,7 +52,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
 
 def bridge_toml(answers: Answers) -> str:
     """The text of bridge.toml; it names variables and holds no secret."""
-    staff = answers.staff is not None
+    platforms = {destination.platform for destination in answers.destinations}
     return (
         _HEAD
         + _line("url", answers.perscom, "https://1st-rangers.example.org", "your PERSCOM address, for links")
@@ -42,19 +60,16 @@ def bridge_toml(answers: Answers) -> str:
         + _SERVER
         + _line("public", answers.public, "https://bridge.example.org", "how the internet reaches `listen`; for PERSCOM's form")
         + _DATABASE
-        + _ANNOUNCEMENTS
-        + (_STAFF if staff else "")
+        + "".join(_destination(destination, several=len(platforms) > 1) for destination in answers.destinations)
     )
 
 
 def dotenv(answers: Answers) -> str:
     """The text of .env."""
-    values = {
-        "PERSCOM_WEBHOOK_SECRET": answers.secret,
-        "DISCORD_ANNOUNCEMENTS_URL": answers.announcements,
-        "DISCORD_STAFF_URL": answers.staff,
-    }
-    lines = [f"{name}={_quoted(value)}\n" for name, value in values.items() if value is not None]
+    values = {"PERSCOM_WEBHOOK_SECRET": answers.secret}
+    for destination in answers.destinations:
+        values |= {variable: value for _, value, variable in destination.settings() if variable is not None}
+    lines = [f"{name}={_quoted(value)}\n" for name, value in values.items()]
     return "# The secrets of bridge.toml. Whoever has this file can post to your channels: keep it to yourself.\n" + "".join(
         lines
     )
@@ -81,6 +96,22 @@ def write_new(files: Mapping[Path, str]) -> None:
         raise
 
 
+def _destination(destination: NewDestination, *, several: bool) -> str:
+    """Its table. Where there are ``several`` platforms, the name says which."""
+    name = f"{destination.platform}-{destination.role}" if several else destination.role
+    lines = [
+        f"{f'[destinations.{name}]':<46} # {_COMMENTS[destination.role]}",
+        f"{'type':<8} = {_toml_text(destination.platform)}",
+    ]
+    for key, value, variable in destination.settings():
+        is_number = re.fullmatch(r"-?[0-9]+", value) is not None
+        written = _toml_text(f"${{{variable}}}") if variable else value if is_number else _toml_text(value)
+        lines.append(f"{key:<8} = {written}")
+    if destination.role == "staff":
+        lines.append(_STAFF_EVENTS)
+    return "\n" + "\n".join(lines) + "\n"
+
+
 def _line(key: str, value: str | None, example: str, comment: str) -> str:
     """One line of TOML; a value that was not given stands there as an example behind a "#"."""
     start = f"# {key} = {_toml_text(example)}" if value is None else f"{key:<8} = {_toml_text(value)}"
@@ -99,7 +130,7 @@ def _quoted(value: str) -> str:
 
 
 _HEAD = """\
-# One community and its Discord channels.   After every change: perscom-bridge check, then restart.
+# One community and its channels.   After every change: perscom-bridge check, then restart.
 # A value that is exactly "${NAME}" is read from the environment, or from the file .env beside this one.
 
 [site]
@@ -109,7 +140,7 @@ _HEAD = """\
 _SECRETS = """\
 secret   = "${PERSCOM_WEBHOOK_SECRET}"         # the Secret in PERSCOM's webhook form, copied as it is
 # previous_secret = "${OLD_SECRET}"            # still accepted while you change it
-timezone = "UTC"                               # for the times on the status page; Discord shows each reader their own
+timezone = "UTC"                               # for the times on the status page
 """
 
 _SERVER = """
@@ -122,15 +153,8 @@ _DATABASE = """\
 database = "bridge.db"                         # every event lives here; keep it on a real disk
 """
 
-_ANNOUNCEMENTS = """
-[destinations.announcements]                   # no `events` line: promotions, awards, qualifications, assignments, events
-type     = "discord"
-url      = "${DISCORD_ANNOUNCEMENTS_URL}"
-"""
-
-_STAFF = """
-[destinations.staff]                           # all words: perscom-bridge events
-type     = "discord"
-url      = "${DISCORD_STAFF_URL}"
-events   = ["demotion", "service", "submission", "joined", "left"]
-"""
+_COMMENTS = {
+    "announcements": "no `events` line: promotions, awards, qualifications, assignments, events",
+    "staff": "all words: perscom-bridge events",
+}
+_STAFF_EVENTS = 'events   = ["demotion", "service", "submission", "joined", "left"]'

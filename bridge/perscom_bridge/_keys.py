@@ -16,13 +16,10 @@ __all__ = [
     "LATER_SERVER",
     "LATER_SITE",
     "LATER_TABLES",
-    "LATER_TYPES",
     "PRIVACY",
     "SERVER",
     "SITE",
     "TABLES",
-    "TYPES",
-    "home_of",
 ]
 
 TABLES: Final = ("site", "server", "destinations", "privacy")
@@ -32,19 +29,11 @@ SITE: Final = ("name", "url", "secret", "previous_secret", "language", "timezone
 LATER_SITE: Final = ("operator",)
 SERVER: Final = ("listen", "status", "public", "database")
 LATER_SERVER: Final = ("ingest",)
-DESTINATION: Final = ("type", "url", "events", "thread", "language", "unclear")
+DESTINATION: Final = ("type", "events", "language", "unclear")
+"""What a destination on any platform may hold; the rest is in ``platforms``."""
 LATER_DESTINATION: Final = ("ping", "show", "when", "quiet", "in_quiet")
 PRIVACY: Final = ("keep_bodies",)
 LATER_PRIVACY: Final = ("forget_left",)
 
-TYPES: Final = ("discord",)
-LATER_TYPES: Final = ("slack", "telegram")
 LANGUAGES: Final = ("en",)
 LATER_LANGUAGES: Final = ("de", "fr", "nl", "es")
-
-_HOMES: Final = {"[site]": SITE, "[server]": SERVER, "[destinations.NAME]": DESTINATION, "[privacy]": PRIVACY}
-
-
-def home_of(key: str) -> str:
-    """The table or tables that ``key`` belongs under, for a key found in the wrong place; empty when there is none."""
-    return " or ".join(header for header, keys in _HOMES.items() if key in keys)

@@ -14,13 +14,14 @@ from perscom_receiver import ConfigurationError
 
 from ._destinations import read_destinations
 from ._environment import Environment
-from ._keys import LATER_TABLES, TABLES
+from ._keys import DESTINATION, LATER_TABLES, PRIVACY, SERVER, SITE, TABLES
 from ._problems import Problem, hide, report
 from ._server import read_server
 from ._site import read_privacy, read_site
 from ._table import Document, Table
 from ._toml import KeyPath, key_lines
 from .config import Config
+from .platforms import PLATFORMS
 
 __all__ = ["Inspection", "inspect", "load"]
 
@@ -39,6 +40,12 @@ _SYNTAX = {
     "Cannot declare": "This table stands in the file already, further up. Put all its keys into one.",
 }
 """What to do about a complaint of ``tomllib`` that begins so."""
+_HOMES = {
+    "[site]": SITE,
+    "[server]": SERVER,
+    "[destinations.NAME]": (*DESTINATION, *(key for platform in PLATFORMS.values() for key in platform.keys)),
+    "[privacy]": PRIVACY,
+}
 _ANY_SYNTAX = 'A line is KEY = VALUE, a [table], or a comment behind "#".'
 
 
@@ -72,7 +79,7 @@ def inspect(path: Path, environ: Mapping[str, str] = os.environ) -> Inspection:
         environment = _environment(path.absolute().parent, environ)
     except _Unreadable as error:
         return Inspection(path=path, problems=(error.problem,))
-    document = Document(lines, environment)
+    document = Document(lines, environment, _HOMES)
     config = _config(document, values, path.absolute())
     if document.problems:
         config = None

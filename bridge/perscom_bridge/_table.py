@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from ._environment import Environment
-from ._keys import home_of
 from ._problems import Problem, did_you_mean, hide
 from ._toml import KeyPath
 
@@ -24,11 +23,17 @@ _T = TypeVar("_T")
 
 
 class Document:
-    """What all tables of one file share: the lines, the variables, and the lists of what was found."""
+    """What all tables of one file share: the lines, the variables, and the lists of what was found.
 
-    def __init__(self, lines: Mapping[KeyPath, int], environment: Environment) -> None:
+    ``homes`` are the keys that may stand under each header, for a key found in the wrong place.
+    """
+
+    def __init__(
+        self, lines: Mapping[KeyPath, int], environment: Environment, homes: Mapping[str, tuple[str, ...]] = {}
+    ) -> None:
         self.lines = lines
         self.environment = environment
+        self.homes = homes
         self.problems: list[Problem] = []
         self.notes: list[str] = list(environment.notes)
 
@@ -65,6 +70,10 @@ class Table:
         """Note something at ``key`` that is no mistake."""
         self.document.notes.append(f"{dotted((*self.path, key))} {text}")
 
+    def remark(self, text: str) -> None:
+        """Note something about the whole table that is no mistake."""
+        self.document.notes.append(f"{dotted(self.path)} {text}")
+
     def text(self, key: str) -> str | None:
         """The text under ``key``, with ``${NAME}`` replaced by the variable; one line, never blank."""
         value = self._typed(key, str, f'Write it in quotes: {key} = "…"')
@@ -81,6 +90,15 @@ class Table:
             )
             return None
         return value
+
+    def text_or_number(self, key: str) -> str | None:
+        """The text under ``key``, or the digits of a whole number, which people write without quotes."""
+        value = self.values.get(key)
+        return str(value) if type(value) is int else self.text(key)
+
+    def flag(self, key: str) -> bool | None:
+        """True or false."""
+        return self._typed(key, bool, f"Write it without quotes: {key} = true")
 
     def texts(self, key: str) -> list[tuple[KeyPath, str]] | None:
         """The list of texts under ``key``, each with its own path."""
@@ -115,20 +133,23 @@ class Table:
         """The value as it stands in the file (never the one of a variable), safe to show."""
         return hide(str(self.values[key]))
 
-    def check_keys(self, known: Iterable[str], later: Iterable[str] = ()) -> None:
-        """Note every key that is neither known nor announced, and every one that only a later version understands."""
+    def check_keys(self, known: Iterable[str], later: Iterable[str] = (), elsewhere: Mapping[str, str] = {}) -> None:
+        """Note every key that is neither known nor announced, and every one that only a later version understands.
+
+        ``elsewhere`` says of some unknown keys where they would be right.
+        """
         known, later = tuple(known), tuple(later)
         for key, value in self.values.items():
             if key in later:
                 lines = "these lines" if isinstance(value, (dict, list)) else "this line"
                 self.wrong(key, f"{key} comes with a later version of perscom-bridge; take {lines} out for now.")
             elif key not in known:
-                self._unknown(key, known)
+                self._unknown(key, known, elsewhere.get(key))
 
-    def _unknown(self, key: str, known: tuple[str, ...]) -> None:
+    def _unknown(self, key: str, known: tuple[str, ...], place: str | None) -> None:
         where = f"of [{dotted(self.path)}]" if self.path else "at the top of the file"
-        home = home_of(key)
-        hint = f" It belongs under {home}." if home else did_you_mean(key, known)
+        place = place or " or ".join(header for header, keys in self.document.homes.items() if key in keys)
+        hint = f" It belongs under {place}." if place else did_you_mean(key, known)
         text = f'"{hide(key)}" is no key {where}.{hint}\nKnown: {", ".join(known)}'
         # A value without its key is a key to TOML, and may be a secret.
         self.document.wrong((*self.path, key), text, key=dotted((*self.path, hide(key))))

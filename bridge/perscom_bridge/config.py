@@ -1,19 +1,22 @@
 """The configuration of one community as the service uses it: frozen records, filled by :func:`perscom_bridge._load.load`.
 
-No record shows a secret or the token in an address, neither as text nor as repr.
+No record shows a secret, a token or the one in an address, neither as text nor as repr.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from perscom_receiver import Secret
 
-__all__ = ["Config", "DestinationConfig", "HiddenUrl", "ListenAddress", "Privacy", "Server", "Site"]
+if TYPE_CHECKING:
+    from .platforms import Place
+
+__all__ = ["Config", "DestinationConfig", "HiddenToken", "HiddenUrl", "ListenAddress", "Privacy", "Server", "Site"]
 
 
 class HiddenUrl(msgspec.Struct, frozen=True):
@@ -27,6 +30,18 @@ class HiddenUrl(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"HiddenUrl({str(self)!r})"
+
+
+class HiddenToken(msgspec.Struct, frozen=True):
+    """A token. Its text and repr show nothing of it; ``value`` is the whole."""
+
+    value: str
+
+    def __str__(self) -> str:
+        return "…"
+
+    def __repr__(self) -> str:
+        return "HiddenToken(…)"
 
 
 class ListenAddress(NamedTuple):
@@ -65,15 +80,13 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One place that messages go to."""
+    """One place that messages go to, by the name the operator gave it."""
 
     name: str
-    type: Literal["discord"]
-    url: HiddenUrl
+    place: Place
+    """Where it is: the settings of its platform."""
     events: tuple[str, ...]
     """Words, event names and globs as they were written; without an ``events`` line the words of the public set."""
-    thread: str | None = None
-    """The id of a Discord thread or forum post; None posts into the channel itself."""
     unclear: Literal["repeat", "drop"] = "repeat"
     """What follows when nobody knows whether a message was taken: at least once, or at most once."""
 

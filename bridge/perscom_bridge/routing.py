@@ -7,12 +7,12 @@ from hashlib import sha256
 
 import msgspec
 
-from perscom_adapters import Destination, Receipt, matches, render, word_of
+from perscom_adapters import Destination, Message, Receipt, matches, render, word_of
 from perscom_receiver import DestinationError, Event, Handler, Router
 
 from .config import DestinationConfig, Site
 
-__all__ = ["destination_handler", "router_for", "wants"]
+__all__ = ["destination_handler", "linked", "router_for", "wants"]
 
 Posted = Callable[[str, str], None]
 
@@ -20,6 +20,11 @@ Posted = Callable[[str, str], None]
 def wants(destination: DestinationConfig, event: Event) -> bool:
     """Whether ``event`` belongs to ``destination``. PERSCOM's own test reaches every one, whatever its events say."""
     return word_of(event) == "test" or any(matches(pattern, event) for pattern in destination.events)
+
+
+def linked(message: Message, site_url: str | None) -> Message:
+    """``message`` with a link: what has no page of its own leads to PERSCOM itself."""
+    return message if message.url is not None else msgspec.structs.replace(message, url=site_url)
 
 
 def destination_handler(config: DestinationConfig, destination: Destination, site: Site, posted: Posted) -> Handler:
@@ -30,10 +35,8 @@ def destination_handler(config: DestinationConfig, destination: Destination, sit
         if message is None:
             posted(config.name, "nothing to say")
             return None
-        if message.url is None:  # what has no page of its own leads to PERSCOM itself
-            message = msgspec.structs.replace(message, url=site.url)
         try:
-            receipt = await destination.send(message)
+            receipt = await destination.send(linked(message, site.url))
         except DestinationError as error:
             posted(config.name, error.outcome)
             raise
@@ -47,8 +50,8 @@ def destination_handler(config: DestinationConfig, destination: Destination, sit
         when=lambda event: wants(config, event),
         hold=True,  # a chat is read from top to bottom
         repeat_unclear=config.unclear == "repeat",
-        # Another address (or thread) is another try for a destination that was switched off. Only a digest is stored.
-        fingerprint=sha256(f"{config.url.value} {config.thread}".encode()).hexdigest(),
+        # Another address, token or thread is another try for a destination that was switched off. Only a digest is stored.
+        fingerprint=sha256(msgspec.json.encode(config.place)).hexdigest(),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -22,9 +22,13 @@ from perscom_receiver import ConfigurationError, Receiver, SQLiteInbox, Worker
 
 from .config import Config, DestinationConfig, ListenAddress
 from .metrics import Metrics
+from .platforms import extra_of
 from .public import WEBHOOK_PATH, PublicApp
 from .routing import router_for
 from .status import Changes, Page, status_app
+
+if TYPE_CHECKING:
+    import aiohttp
 
 __all__ = ["Service", "destinations_of", "running", "web_url"]
 
@@ -186,10 +190,12 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def destinations_of(config: Config) -> AsyncIterator[list[tuple[DestinationConfig, Destination]]]:
     """The destinations of the file, ready to send, over one HTTP session that lives as long as the block."""
-    from perscom_adapters import discord  # loaded only where messages are really sent
+    from perscom_adapters.session import new_session  # loaded only where messages are really sent
 
-    async with discord.new_session() as session:
-        yield [
-            (entry, discord.DiscordDestination(entry.url.value, name=entry.name, session=session, thread_id=entry.thread))
-            for entry in config.destinations
-        ]
+    async with new_session() as session:
+        yield [(entry, _opened(entry, session)) for entry in config.destinations]
+
+
+def _opened(entry: DestinationConfig, session: aiohttp.ClientSession) -> Destination:
+    with extra_of(entry.place.platform):
+        return entry.place.open(entry.name, session)

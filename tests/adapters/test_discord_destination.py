@@ -416,11 +416,17 @@ def test_addresses_of_discord_and_of_this_machine_are_taken_and_hidden(url: str)
         (f"{REAL}/messages/1", "its path is not"),
         (REAL.replace("123456789012345678", "12345678901234567x"), "its path is not"),
         (f"https://discord.com/api/webhooks/1/{TOKEN}%2F..", "its path is not"),
-        (f"https://discord.com/channels/1/{TOKEN}", "its path is not"),
+        (f"https://discord.com/channels/1/{TOKEN}", "the link to a channel"),
+        (f"https://discord.com/invite/{TOKEN}", "an invitation"),
+        (f"https://discord.gg/{TOKEN}", "an invitation"),
+        (REAL.partition(TOKEN)[0], "the token behind its number is missing"),
+        (REAL.partition(f"/{TOKEN}")[0], "the token behind its number is missing"),
+        (f"https://{TOKEN}/api/webhooks/1/2", "it leads to ab3-…"),
+        (REAL.replace("/api/webhooks/", "/api/webhooks/ "), "white space"),
     ],
 )
 def test_an_address_that_cannot_work_is_refused_with_the_cause_and_without_the_token(url: str, told: str) -> None:
-    with pytest.raises(ConfigurationError, match="This is no address of a Discord webhook") as caught:
+    with pytest.raises(ConfigurationError, match="This is no Discord webhook address") as caught:
         make_one(url)
     assert told in str(caught.value)
     assert "Copy it again in Discord" in str(caught.value)

@@ -386,7 +386,7 @@ def test_addresses_of_slack_and_of_this_machine_are_taken_and_hidden(url: str) -
     ],
 )
 def test_an_address_that_cannot_work_is_refused_with_the_cause_and_without_the_token(url: str, told: str) -> None:
-    with pytest.raises(ConfigurationError, match="This is no address of a Slack webhook") as caught:
+    with pytest.raises(ConfigurationError, match="This is no Slack webhook address") as caught:
         make(SlackWebhookDestination, url)
     assert told in str(caught.value)
     assert "Copy it again at api.slack.com/apps" in str(caught.value)

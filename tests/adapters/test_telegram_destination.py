@@ -480,7 +480,7 @@ def test_a_token_that_cannot_work_is_refused_with_the_cause_and_does_not_show(to
         ("api.telegram.org", "not with https://"),
         ("http://api.telegram.org", "does not begin with https://"),
         ("ftp://api.telegram.org", "does not begin with https://"),
-        ("https://user:pw@telegram.example", "a user name or a password"),
+        ("https://user:pw@telegram.example", "a user name, a password or a port"),
         ("https://api.telegram.org?x=1", "question mark"),
         ("https://api.telegram.org#x", "question mark"),
         ("https://api.telegram.org:x", "not with https://"),

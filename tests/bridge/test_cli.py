@@ -128,7 +128,12 @@ def test_check_uses_the_environment_of_the_process(monkeypatch: pytest.MonkeyPat
 
 def test_the_example_passes_the_check_of_the_program() -> None:
     example = Path(__file__).resolve().parents[2] / "examples" / "bridge.toml"
-    variables = {"PERSCOM_WEBHOOK_SECRET": SECRET, "DISCORD_ANNOUNCEMENTS_URL": URL, "DISCORD_STAFF_URL": f"{URL}2"}
+    variables = {
+        "PERSCOM_WEBHOOK_SECRET": SECRET,
+        "DISCORD_ANNOUNCEMENTS_URL": URL,
+        "SLACK_STAFF_URL": "https://hooks.slack.com/services/T024BE7LD/B024BE91L/aB3aB3aB3aB3",
+        "TELEGRAM_TOKEN": "123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ_-0123456789",
+    }
     done = subprocess.run(
         [PROGRAM, "check", "--config", str(example)], env=os.environ | variables, capture_output=True, timeout=30, check=False
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from collections.abc import Iterator
 from itertools import count
@@ -12,10 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perscom_adapters import default_words
+from perscom_adapters import Destination, default_words
+from perscom_adapters.discord import DiscordDestination
+from perscom_adapters.slack import SlackBotDestination, SlackWebhookDestination
+from perscom_adapters.telegram import TelegramDestination
 from perscom_bridge._load import inspect, load
 from perscom_bridge._toml import KeyPath, key_lines
-from perscom_bridge.config import Config, HiddenUrl, ListenAddress
+from perscom_bridge.config import Config, DestinationConfig, HiddenToken, HiddenUrl, ListenAddress, Site
+from perscom_bridge.platforms import Place
+from perscom_bridge.platforms.discord import DiscordPlace
+from perscom_bridge.platforms.slack import SlackBotPlace, SlackWebhookPlace
+from perscom_bridge.platforms.telegram import TelegramPlace
+from perscom_bridge.routing import destination_handler
+from perscom_bridge.service import destinations_of
 from perscom_receiver import ConfigurationError, Secret
 
 SECRET = "fT9wQz2LmN8xVb4KpR7sYc3HdJ6gAe5U"
@@ -176,10 +186,10 @@ def test_the_smallest_file_gets_defaults_that_harm_nobody(tmp_path: Path) -> Non
     assert config.server.database == tmp_path / "bridge.db"
     assert config.privacy.keep_bodies == 30
     (destination,) = config.destinations
-    assert (destination.name, destination.type, destination.url) == ("announcements", "discord", HiddenUrl(URL))
+    assert (destination.name, destination.place) == ("announcements", DiscordPlace(url=HiddenUrl(URL)))
     assert destination.events == default_words("public")
     assert "demotion" not in destination.events
-    assert (destination.thread, destination.unclear) == (None, "repeat")
+    assert destination.unclear == "repeat"
     assert config.path == tmp_path / "bridge.toml"
 
 
@@ -223,22 +233,102 @@ def test_every_line_of_a_full_file_arrives_in_its_record(tmp_path: Path) -> None
     assert (config.server.public, config.server.database) == ("https://bridge.example.org", tmp_path / "data/events.db")
     staff, platoon = config.destinations
     assert staff.events == ("demotion", "rankrecord.created", "*record.deleted", "test")
-    assert (staff.thread, staff.unclear) == ("1130112233445566778", "drop")
+    assert (staff.place, staff.unclear) == (DiscordPlace(url=HiddenUrl(STAFF), thread="1130112233445566778"), "drop")
     assert (platoon.name, platoon.events) == ("first-platoon_2", ())
     assert config.privacy.keep_bodies == 1
 
 
-def test_no_record_shows_a_secret_or_a_token(tmp_path: Path) -> None:
-    config = read(tmp_path, SMALLEST)
-    for shown in (repr(config), str(config), str(config.destinations[0].url), f"{config.site.secrets}"):
-        assert SECRET not in shown
-        assert "Zq7x" not in shown
-    assert str(config.destinations[0].url) == "https://discord.com/…"
+SLACK = "https://hooks.slack.com/services/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hook"
+SLACK_TOKEN = "xoxb-123456789012-1234567890123-Zq7xTokenOfABot"
+OTHER_SERVER = 'api = "http://127.0.0.1:8081"'
+TELEGRAM_TOKEN = "123456789:Zq7xTokenOfTheBot_-0123456789abcdefgh"
+
+
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        (f'type = "slack"\nurl = "{SLACK}"', SlackWebhookPlace(url=HiddenUrl(SLACK))),
+        (
+            f'type = "slack"\ntoken = "{SLACK_TOKEN}"\nchannel = "C024BE91L"',
+            SlackBotPlace(token=HiddenToken(SLACK_TOKEN), channel="C024BE91L"),
+        ),
+        (
+            f'type = "slack"\ntoken = "{SLACK_TOKEN}"\nchannel = "C024BE91L"\napi = "https://slack-gov.com/api/"',
+            SlackBotPlace(token=HiddenToken(SLACK_TOKEN), channel="C024BE91L", api="https://slack-gov.com/api"),
+        ),
+        (
+            f'type = "telegram"\ntoken = "{TELEGRAM_TOKEN}"\nchat = -1001234567890',
+            TelegramPlace(token=HiddenToken(TELEGRAM_TOKEN), chat="-1001234567890"),
+        ),
+        (
+            f'type = "telegram"\ntoken = "{TELEGRAM_TOKEN}"\nchat = "@rangers"\ntopic = 7\nsilent = true\n{OTHER_SERVER}',
+            TelegramPlace(
+                token=HiddenToken(TELEGRAM_TOKEN), chat="@rangers", topic=7, silent=True, api="http://127.0.0.1:8081"
+            ),
+        ),
+        (
+            f'type = "discord"\nurl = "{STAFF}"\nthread = 1130112233445566778',
+            DiscordPlace(url=HiddenUrl(STAFF), thread="1130112233445566778"),
+        ),
+    ],
+)
+def test_a_place_on_each_platform_arrives_in_its_record_and_shows_no_token(tmp_path: Path, lines: str, place: Place) -> None:
+    config = read(tmp_path, f"{SMALLEST}[destinations.staff]\n{lines}\n")
+    assert config.destinations[1].place == place
+    assert SECRET not in f"{config!r} {config} {config.site.secrets}"
+    assert "Zq7x" not in f"{config!r} {config}"
+    assert "Kw3p" not in f"{config!r} {config}"
+
+
+def test_what_is_hidden_shows_no_more_than_where_it_leads() -> None:
+    assert str(HiddenUrl(URL)) == "https://discord.com/…"
+    assert str(HiddenToken(SLACK_TOKEN)) == "…"
+
+
+def test_every_place_opens_as_a_destination_of_its_name(tmp_path: Path) -> None:
+    text = (
+        f'{SMALLEST}[destinations.a]\ntype = "slack"\nurl = "{SLACK}"\n'
+        f'[destinations.b]\ntype = "slack"\ntoken = "{SLACK_TOKEN}"\nchannel = "C024BE91L"\n'
+        f'[destinations.c]\ntype = "telegram"\ntoken = "{TELEGRAM_TOKEN}"\nchat = 1\ntopic = 5\n'
+    )
+
+    async def opened() -> list[Destination]:
+        async with destinations_of(read(tmp_path, text)) as pairs:
+            return [destination for _, destination in pairs]
+
+    found = asyncio.run(opened())
+    assert [type(one) for one in found] == [
+        DiscordDestination,
+        SlackWebhookDestination,
+        SlackBotDestination,
+        TelegramDestination,
+    ]
+    assert [one.name for one in found] == ["announcements", "a", "b", "c"]
+
+
+def test_another_token_or_place_is_another_fingerprint_and_the_same_is_the_same() -> None:
+    places: list[Place] = [
+        DiscordPlace(url=HiddenUrl(URL)),
+        DiscordPlace(url=HiddenUrl(URL), thread="1130112233445566778"),
+        SlackWebhookPlace(url=HiddenUrl(SLACK)),
+        TelegramPlace(token=HiddenToken(TELEGRAM_TOKEN), chat="@rangers"),
+        TelegramPlace(token=HiddenToken(f"{TELEGRAM_TOKEN}x"), chat="@rangers"),
+    ]
+
+    def fingerprints() -> list[str | None]:
+        made = [DestinationConfig(name="a", place=place, events=("*",)) for place in places]
+        return [destination_handler(one, None, SITE, lambda name, how: None).fingerprint for one in made]  # type: ignore[arg-type]
+
+    assert len(set(fingerprints())) == len(places)
+    assert fingerprints() == fingerprints()
+
+
+SITE = Site(secrets=(Secret(SECRET),))
 
 
 def test_the_stand_in_on_this_machine_may_be_reached_by_http(tmp_path: Path) -> None:
     address = "http://127.0.0.1:41873/api/webhooks/1130112233445566778/token"
-    assert read(tmp_path, SMALLEST.replace(URL, address)).destinations[0].url.value == address
+    assert read(tmp_path, SMALLEST.replace(URL, address)).destinations[0].place == DiscordPlace(url=HiddenUrl(address))
 
 
 def test_a_byte_order_mark_of_a_windows_editor_does_no_harm(tmp_path: Path) -> None:
@@ -296,10 +386,19 @@ def test_load_raises_the_whole_report_as_one_configuration_error(tmp_path: Path)
 
 def test_the_example_reads_as_it_stands_and_is_short() -> None:
     example = Path(__file__).resolve().parents[2] / "examples" / "bridge.toml"
-    environ = {"PERSCOM_WEBHOOK_SECRET": SECRET, "DISCORD_ANNOUNCEMENTS_URL": URL, "DISCORD_STAFF_URL": STAFF}
+    environ = {
+        "PERSCOM_WEBHOOK_SECRET": SECRET,
+        "DISCORD_ANNOUNCEMENTS_URL": URL,
+        "SLACK_STAFF_URL": SLACK,
+        "TELEGRAM_TOKEN": TELEGRAM_TOKEN,
+    }
     found = inspect(example, environ)
     assert found.problems == ()
-    assert found.notes == ()
+    assert found.notes == ("destinations.staff is a Slack incoming webhook. It can post, but not edit, strike or thread.",)
     assert found.config is not None
-    assert [destination.name for destination in found.config.destinations] == ["announcements", "staff"]
+    assert [(one.name, one.place.platform) for one in found.config.destinations] == [
+        ("announcements", "discord"),
+        ("staff", "slack"),
+        ("first-platoon", "telegram"),
+    ]
     assert len(example.read_text(encoding="utf-8").splitlines()) < 60

@@ -13,7 +13,8 @@ from click import unstyle
 
 from perscom_adapters.testing import Say
 from perscom_bridge.demo import demo, judge
-from perscom_bridge.demo.screen import box, line, summary
+from perscom_bridge.demo.screen import cards, line, summary
+from perscom_bridge.platforms import PLATFORMS
 from perscom_bridge.service import web_url
 
 BRIDGE = [sys.executable, "-c", "from perscom_bridge.cli import main; main()"]
@@ -23,7 +24,10 @@ def test_the_unattended_demo_prints_every_promise_and_succeeds() -> None:
     done = subprocess.run([*BRIDGE, "demo", "--once"], capture_output=True, text=True, timeout=120, env=_plain_environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "57 requests, one of them twice: 42 genuine, 15 refused, 1 seen before." in done.stdout
-    assert re.search(r"\d+ messages, \d+ events with nothing to say, 0 lost, 0 twice, 0 pings, 0 private fields", done.stdout)
+    assert re.search(
+        r"37 messages on each of 3 platforms, 5 events with nothing to say, 0 lost, 0 twice, 0 pings, 0 private fields",
+        done.stdout,
+    )
     assert "SFC Jacob Whitfield promoted to Sergeant First Class" in done.stdout
     assert "signed with another secret" in done.stdout
     assert done.stdout.endswith("OK. Next: perscom-bridge init\n")
@@ -42,7 +46,7 @@ def test_a_message_the_platform_refuses_makes_the_demo_fail_and_names_the_event(
             return summary(verdict, 1.0)
 
     last = unstyle(asyncio.run(play())).splitlines()[-1]
-    assert last.startswith("FAILED user_created_sparse: no message at announcements (dead)")
+    assert last.startswith("FAILED user_created_sparse: no message at discord (dead)")
 
 
 def test_a_message_posted_twice_makes_the_demo_fail() -> None:
@@ -51,7 +55,7 @@ def test_a_message_posted_twice_makes_the_demo_fail() -> None:
             async for _ in shown.requests():
                 pass
             assert await shown.settled()
-            await asyncio.to_thread(_post_again, shown.service.config.destinations[0].url.value)
+            await asyncio.to_thread(_post_again, shown.service.config.destinations[0].place.url.value)
             verdict = judge(shown)
             return verdict.twice, verdict.wrong
 
@@ -66,7 +70,8 @@ def test_the_page_shows_what_came_in_and_what_was_posted() -> None:
             async for sent in shown.requests():
                 assert sent.golden.event is None or sent.golden.event in line(sent, 120)
             assert await shown.settled()
-            assert "promoted" in box("Discord", next(s for s in shown.sent if s.golden.name == "rankrecord_created"))
+            beside = cards(next(s for s in shown.sent if s.golden.name == "rankrecord_created"), 120)
+            assert unstyle(beside).count("SFC Jacob Whitfield promoted to") == len(PLATFORMS)
             return await asyncio.to_thread(lambda: urlopen(web_url(shown.service.status) + "/", timeout=10).read().decode())
 
     html = asyncio.run(play())

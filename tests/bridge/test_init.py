@@ -15,18 +15,25 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perscom_bridge._init import Answers, bridge_toml, dotenv, write_new
+from perscom_bridge._init import Answers, NewDestination, bridge_toml, dotenv, write_new
 from perscom_bridge._load import inspect, load
 from perscom_bridge.cli import main
+from perscom_bridge.config import HiddenToken, HiddenUrl
+from perscom_bridge.platforms.discord import DiscordPlace
+from perscom_bridge.platforms.slack import SlackWebhookPlace
+from perscom_bridge.platforms.telegram import TelegramPlace
 from perscom_receiver import Secret
 
 SECRET = "fT9wQz2LmN8xVb4KpR7sYc3HdJ6gAe5U"
 URL = "https://discord.com/api/webhooks/1130112233445566778/Zq7xTokenOfTheChannelForEverybody"
+SLACK = "https://hooks.slack.com/services/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hook"
 STAFF = "https://discord.com/api/webhooks/1130112233445566779/Kw3pTokenOfTheChannelForTheStaff"
 PROGRAM = str(Path(sys.executable).with_name("perscom-bridge"))
 
 ALL = [SECRET, "https://bridge.example.org", "https://1st-rangers.example.org", "discord", URL, STAFF]
 FEWEST = [SECRET, "", "", "", URL]
+BOT = "123456789:Zq7xTokenOfTheBot_-0123456789abcdefgh"
+EVERYBODY = NewDestination(role="announcements", platform="discord", values={"url": URL})
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +55,10 @@ def test_all_answers_end_in_a_configuration_that_passes_the_check(tmp_path: Path
     assert config.site.secrets == (Secret(SECRET),)
     assert config.site.url == "https://1st-rangers.example.org"
     assert config.server.public == "https://bridge.example.org"
-    assert {one.name: one.url.value for one in config.destinations} == {"announcements": URL, "staff": STAFF}
+    assert [(one.name, one.place) for one in config.destinations] == [
+        ("announcements", DiscordPlace(url=HiddenUrl(URL))),
+        ("staff", DiscordPlace(url=HiddenUrl(STAFF))),
+    ]
     assert "demotion" in config.destinations[1].events
     assert "demotion" not in config.destinations[0].events
     assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "bridge.toml"]
@@ -60,6 +70,23 @@ def test_the_fewest_answers_end_in_a_configuration_that_passes_the_check() -> No
     assert (config.site.url, config.server.public) == (None, None)
     assert [one.name for one in config.destinations] == ["announcements"]
     assert "DISCORD_STAFF_URL" not in Path(".env").read_text(encoding="utf-8")
+
+
+def test_each_platform_is_asked_for_what_it_needs_and_a_bot_for_its_token_once() -> None:
+    answers = [SECRET, "", "", " Telegram,slack slack", BOT, "-1001234567890", "@staff_room", SLACK, ""]
+    assert init(answers).exit_code == 0
+    assert [(one.name, one.place) for one in load(Path("bridge.toml"), {}).destinations] == [
+        ("telegram-announcements", TelegramPlace(token=HiddenToken(BOT), chat="-1001234567890")),
+        ("telegram-staff", TelegramPlace(token=HiddenToken(BOT), chat="@staff_room")),
+        ("slack-announcements", SlackWebhookPlace(url=HiddenUrl(SLACK))),
+    ]
+    assert Path(".env").read_text(encoding="utf-8").count(BOT) == 1
+    assert BOT not in Path("bridge.toml").read_text(encoding="utf-8")
+
+
+def test_one_platform_alone_gives_its_channels_plain_names() -> None:
+    assert init([SECRET, "", "", "telegram", BOT, "-1001234567890", ""]).exit_code == 0
+    assert [one.name for one in load(Path("bridge.toml"), {}).destinations] == ["announcements"]
 
 
 def test_the_written_configuration_says_what_to_do_and_holds_no_secret() -> None:
@@ -102,7 +129,7 @@ def test_the_answers_are_forgiven_their_small_slips() -> None:
     assert init(answers).exit_code == 0
     config = load(Path("bridge.toml"), {})
     assert (config.server.public, config.site.url) == ("https://bridge.example.org", "https://1st-rangers.example.org")
-    assert config.destinations[0].url.value == URL
+    assert config.destinations[0].place == DiscordPlace(url=HiddenUrl(URL))
 
 
 def test_white_space_of_a_secret_is_kept_and_told_since_perscom_keeps_it_too() -> None:
@@ -149,8 +176,9 @@ def test_nothing_is_left_when_a_text_cannot_be_written() -> None:
         (0, "\x1b[A0123456789abcdef", "The secret holds a control character."),
         (1, "bridge.example.org", "This is no web address."),
         (2, "rangers", "This is no web address."),
-        (3, "slack", "Slack and Telegram come with a later version"),
-        (4, "", "This is no web address: Discord's look like"),
+        (3, "slak", '"slak" is no platform. Did you mean "slack"?'),
+        (3, "slack", "it leads to discord.com, not to hooks.slack.com."),
+        (4, "", "This is no Discord webhook address: it is empty."),
         (4, URL.replace("/webhooks/", "/webhook/"), "its path says /api/webhook/"),
         (5, "https://discord.gg/AbCdEf", "an invitation"),
     ],
@@ -185,7 +213,7 @@ TYPED = st.text(st.characters(min_codepoint=32, exclude_categories=["Cc", "Cs"])
 @given(secret=TYPED.filter(str.strip))
 @settings(max_examples=150, deadline=None)
 def test_any_secret_that_can_be_typed_comes_back_as_it_is(secret: str) -> None:
-    answers = Answers(secret=secret, public=None, perscom=None, announcements=URL, staff=None)
+    answers = Answers(secret=secret, public=None, perscom=None, destinations=(EVERYBODY,))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "bridge.toml")
         write_new({Path(folder, ".env"): dotenv(answers), path: bridge_toml(answers)})
@@ -193,7 +221,8 @@ def test_any_secret_that_can_be_typed_comes_back_as_it_is(secret: str) -> None:
 
 
 def test_answers_show_no_secret() -> None:
-    assert repr(Answers(secret=SECRET, public=None, perscom=None, announcements=URL, staff=None)) == "Answers(***)"
+    assert repr(Answers(secret=SECRET, public=None, perscom=None, destinations=(EVERYBODY,))) == "Answers(***)"
+    assert "Zq7x" not in repr(EVERYBODY)
 
 
 def test_the_program_takes_its_answers_from_a_pipe(tmp_path: Path) -> None:
@@ -209,10 +238,13 @@ def test_in_a_terminal_what_is_secret_stays_hidden_and_a_wrong_answer_is_asked_a
         ("public address", "bridge.example.org"),
         ("This is no web address", ""),
         ("address of your PERSCOM", "https://1st-rangers.example.org"),
-        ("Platforms", "telegram"),
-        ("answer: discord", "discord"),
+        ("Platforms", "matrix"),
+        ("Known: discord, slack, telegram", "telegram, discord"),
+        ("token of your bot", BOT),
+        ("chat for everybody", "-1001234567890"),
+        ("chat for staff", ""),
         ("channel for everybody", URL),
-        ("staff channel", STAFF),
+        ("channel for staff", STAFF),
         ("Next: perscom-bridge check", None),
     ]
     transcript = talk_in_terminal([PROGRAM, "init"], dialogue)
@@ -221,7 +253,13 @@ def test_in_a_terminal_what_is_secret_stays_hidden_and_a_wrong_answer_is_asked_a
     assert "https://1st-rangers.example.org" in transcript  # what is no secret is seen while it is typed
     config = load(tmp_path / "bridge.toml", {})
     assert config.site.secrets == (Secret(SECRET),)
-    assert [one.url.value for one in config.destinations] == [URL, STAFF]
+    assert [(one.name, one.place) for one in config.destinations] == [
+        ("telegram-announcements", TelegramPlace(token=HiddenToken(BOT), chat="-1001234567890")),
+        ("discord-announcements", DiscordPlace(url=HiddenUrl(URL))),
+        ("discord-staff", DiscordPlace(url=HiddenUrl(STAFF))),
+    ]
+    assert BOT[12:] not in transcript
+    assert "-1001234567890" in transcript
 
 
 def talk_in_terminal(command: list[str], dialogue: list[tuple[str, str | None]]) -> str:

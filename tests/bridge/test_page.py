@@ -56,7 +56,7 @@ def test_the_page_of_the_demo_shows_requests_and_messages_without_complaints() -
             pass
         assert await shown.settled()
         async with browser(web_url(shown.service.status) + "/") as (page, complaints):
-            assert await page.locator("article.embed").count() == len(shown.posted())
+            assert await page.locator("article.embed, article.blocks, article.bubble").count() == len(shown.posted())
             promotion = page.locator("article.embed", has_text="promoted to Sergeant First Class")
             assert await promotion.first.is_visible()
             assert await page.locator("td", has_text="signed with another secret").count() == 1

@@ -51,7 +51,8 @@ from perscom_adapters.telegram import TelegramDestination
 from perscom_adapters.testing import ChatStandIn
 from perscom_bridge.cli import main
 from perscom_bridge.demo import demo
-from perscom_bridge.preview import PLATFORMS, Card, Piece, card_of, payload_of
+from perscom_bridge.platforms import PLATFORMS
+from perscom_bridge.preview import Card, Piece, card_of, payload_of
 from perscom_bridge.preview.card import Body, Facts, Heading, Row, Small
 from perscom_bridge.preview.page import page
 from perscom_bridge.preview.terminal import boxes
@@ -833,7 +834,7 @@ def listen(tab: Page, complaints: list[str]) -> None:
 # The demo
 
 
-def test_the_demo_shows_what_was_posted_and_a_further_platform_is_a_column_more() -> None:
+def test_the_demo_shows_what_was_posted_on_each_platform_and_a_further_channel_is_a_column_more() -> None:
     async def play() -> tuple[list[Card], str]:
         async with demo() as shown, new_session() as session:
             async for sent in shown.requests():
@@ -843,8 +844,11 @@ def test_the_demo_shows_what_was_posted_and_a_further_platform_is_a_column_more(
             slack = SlackWebhookDestination(shown.standin.slack_webhook(name="staff"), name="staff", session=session)
             await slack.send(RICH)
             html = await asyncio.to_thread(lambda: urlopen(web_url(shown.service.status) + "/", timeout=10).read().decode())
-            (discord, staff) = shown.channels()
-            assert (discord.platform_name, discord.name) == ("Discord", "announcements")
+            discord, slack_column, staff, telegram = shown.channels()
+            assert [(one.platform_name, one.name) for one in (discord, slack_column, telegram)] == [
+                (name, "announcements") for name in ("Discord", "Slack", "Telegram")
+            ]
+            assert len(discord.said) == len(slack_column.said) == len(telegram.said)
             assert [(one, at - AT > timedelta()) for one, at in staff.said] == [(card("slack", RICH), True)]
             return [one for one, _ in discord.said], html
 
@@ -852,6 +856,8 @@ def test_the_demo_shows_what_was_posted_and_a_further_platform_is_a_column_more(
     titles = [part.pieces[0].text for one in posted for part in one.parts if isinstance(part, Heading)]
     assert "SFC Jacob Whitfield promoted to Sergeant First Class" in titles
     assert f"{len(posted)} messages on Discord" in html
+    assert f"{len(posted)} messages on Telegram" in html
+    assert f"{len(posted)} messages on Slack" in html
     assert "1 message on Slack" in html
     assert html.count('<article class="embed"') == len(posted)
-    assert html.count('<article class="blocks"') == 1
+    assert html.count('<article class="blocks"') == len(posted) + 1

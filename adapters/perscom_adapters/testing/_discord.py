@@ -75,14 +75,7 @@ class Discord:
         call = read_path(request.method, request.path)
         if call is None:
             return None
-        arrival = Arrival(
-            platform=self.name,
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            payload=json_of(request.body),
-            at=request.at,
-        )
+        arrival = request.arrival(self.name, json_of(request.body))
         headers: Mapping[str, str] = {}
         try:
             webhook = self._admitted(call, request)

@@ -51,7 +51,7 @@ def bad_form(problems: Iterable[Problem]) -> Refused:
 
 def too_many(standing: Standing, rate: Rate, bucket: str, now: datetime) -> Refused:
     """429, as Discord itself answers. ``Via`` is there because a proxy stands in front of it, and one library looks for it."""
-    wait = round((standing.reset_at - now).total_seconds(), 3)
+    wait = round(standing.wait(now), 3)
     headers = {"Retry-After": str(math.ceil(wait)), "X-RateLimit-Scope": "user", "Via": "1.1 google"}
     body = {"message": "You are being rate limited.", "retry_after": wait, "global": False}
     return Refused(reply(429, body, {**headers, **rate_headers(standing, rate, bucket, now)}), "429 too many requests")
@@ -63,7 +63,7 @@ def rate_headers(standing: Standing, rate: Rate, bucket: str, now: datetime) -> 
         "X-RateLimit-Limit": str(rate.limit),
         "X-RateLimit-Remaining": str(standing.remaining),
         "X-RateLimit-Reset": f"{standing.reset_at.timestamp():.3f}",
-        "X-RateLimit-Reset-After": f"{(standing.reset_at - now).total_seconds():.3f}",
+        "X-RateLimit-Reset-After": f"{standing.wait(now):.3f}",
         "X-RateLimit-Bucket": bucket,
     }
 

@@ -25,6 +25,10 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     at: datetime
 
+    def arrival(self, platform: str, payload: object = None) -> Arrival:
+        """Its record, before ``platform`` has judged it."""
+        return Arrival(platform=platform, method=self.method, path=self.path, query=self.query, payload=payload, at=self.at)
+
 
 class Reply(msgspec.Struct, frozen=True):
     """An answer: status, body and headers."""

@@ -23,6 +23,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     remaining: int
     reset_at: datetime
 
+    def wait(self, now: datetime) -> float:
+        """Seconds until the window is over."""
+        return (self.reset_at - now).total_seconds()
+
 
 class Windows:
     """One window for each key."""

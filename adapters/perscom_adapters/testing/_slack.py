@@ -87,14 +87,7 @@ class Slack:
         call = read_path(request.method, request.path)
         if call is None:
             return None
-        arrival = Arrival(
-            platform=self.name,
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            payload=json_of(request.body),
-            at=request.at,
-        )
+        arrival = request.arrival(self.name, json_of(request.body))
         try:
             channel = self._admitted(call, request)
             if channel is None:

@@ -55,7 +55,7 @@ def bad_arguments(refusal: Refusal) -> Refused:
 
 def too_many(standing: Standing, now: datetime, *, webhook: bool) -> Refused:
     """429. The time to wait is in whole seconds."""
-    headers = {"Retry-After": str(math.ceil((standing.reset_at - now).total_seconds()))}
+    headers = {"Retry-After": str(math.ceil(standing.wait(now)))}
     reply = Reply(429, b"rate_limited", {**_PLAIN, **headers})
     if not webhook:
         reply = Reply(429, b'{"ok":false,"error":"ratelimited"}', {**_JSON, **headers})

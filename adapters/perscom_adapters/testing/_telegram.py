@@ -122,7 +122,7 @@ class Telegram:
         call = read_path(request.method, request.path)
         if call is None:
             return None
-        arrival = Arrival(platform=self.name, method=request.method, path=request.path, query=request.query, at=request.at)
+        arrival = request.arrival(self.name)
         try:
             bot, method = self._admitted(call)
             arguments_given = given(request)

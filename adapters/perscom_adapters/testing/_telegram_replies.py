@@ -39,7 +39,7 @@ def bad_request(mistake: Wrong) -> Refused:
 
 def too_many(standing: Standing, now: datetime) -> Refused:
     """429. The time to wait is in whole seconds."""
-    wait = math.ceil((standing.reset_at - now).total_seconds())
+    wait = math.ceil(standing.wait(now))
     description = f"Too Many Requests: retry after {wait}"
     return refused(429, description, {"Retry-After": str(wait)}, retry_after=wait)
 

@@ -25,8 +25,8 @@ SHOWN = ("rankrecord_created", "event_updated")
 def command(context: click.Context, once: bool) -> None:
     """See it work on this machine. Needs no account.
 
-    Nothing leaves the machine. Starts the service with a temporary database and a stand-in Discord, sends it genuine and
-    forged requests, and keeps a page open with what arrived, until Ctrl-C.
+    Nothing leaves the machine. Starts the service with a temporary database and a stand-in for the platforms, sends it
+    genuine and forged requests, and keeps a page open with what arrived, until Ctrl-C.
     """
     import logging
 
@@ -70,8 +70,9 @@ async def _show_requests(shown: Demo, stop: asyncio.Event) -> None:
 
 
 def _show_cards(shown: Demo) -> None:
-    from ..demo.screen import box
+    from ..demo.screen import cards
 
+    width = get_terminal_size((120, 40)).columns
     for sent in shown.sent:
         if sent.golden.name in SHOWN:
-            click.echo(box("Discord", sent))
+            click.echo(cards(sent, width))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import click
 from ._shared import Failure, config_option
 
 if TYPE_CHECKING:
-    from .._init import Answers
+    from .._init import Answers, NewDestination
 
 __all__ = ["command"]
 
@@ -27,8 +27,8 @@ def command(config: Path) -> None:
     """Ask five things, write bridge.toml and .env.
 
     Asks for the secret in PERSCOM's webhook form, the public address of this machine, the address of your PERSCOM, the
-    platforms, and their addresses. What is secret is not shown while you type. Both files are for your eyes alone (mode 600);
-    none is ever overwritten. Without a terminal the answers are read from standard input, one a line.
+    platforms, and your channels there. What is secret is not shown while you type. Both files are for your eyes alone (mode
+    600); none is ever overwritten. Without a terminal the answers are read from standard input, one a line.
     """
     from .._init import bridge_toml, dotenv, write_new
 
@@ -54,9 +54,9 @@ def command(config: Path) -> None:
 def _ask_all() -> Answers:
     from perscom_receiver import Secret
 
-    from .._discord_address import discord_mistake
     from .._init import Answers
     from .._site import web_address_mistake
+    from ..platforms import PLATFORMS
 
     click.echo("Five questions. Enter alone leaves out what is marked so.\n")
     secret = _ask("1  The Secret in PERSCOM's webhook form", _secret_mistake, hidden=True, as_typed=True)
@@ -68,20 +68,41 @@ def _ask_all() -> Answers:
     perscom = _ask(
         "3  The address of your PERSCOM, for links, https://…  (Enter: no links)", web_address_mistake, optional=True
     )
-    _ask(
-        "4  Platforms: discord  (Enter: discord; Slack and Telegram come with a later version)",
-        _platform_mistake,
-        optional=True,
-    )
-    announcements = _ask("5  The Discord webhook address of the channel for everybody", discord_mistake, hidden=True)
-    staff = _ask("   The one of a staff channel  (Enter: none)", discord_mistake, hidden=True, optional=True)
+    platforms = _platforms(_ask(f"4  Platforms: {', '.join(PLATFORMS)}  (Enter: discord)", _platform_mistake, optional=True))
     return Answers(
         secret=secret,
         public=public.rstrip("/").removesuffix("/webhooks/perscom") or None,
         perscom=perscom.rstrip("/") or None,
-        announcements=announcements,
-        staff=staff or None,
+        destinations=tuple(_ask_destinations(platforms)),
     )
+
+
+def _ask_destinations(platforms: list[str]) -> Iterator[NewDestination]:
+    """A channel for everybody and perhaps one for staff, on each of ``platforms``."""
+    from .._init import NewDestination
+    from ..platforms import PLATFORMS
+
+    number = "5"
+    for kind in platforms:
+        once: dict[str, str] = {}
+        for role, whom in (("announcements", "everybody"), ("staff", "staff")):
+            given = dict(once)
+            for question in PLATFORMS[kind].questions:
+                if question.key in given:
+                    continue
+                optional = role == "staff"
+                text = f"{number:<3}{PLATFORMS[kind].name}: {question.text.format(whom=whom)}"
+                answer = _ask(
+                    f"{text}  (Enter: none)" if optional else text, question.mistake, hidden=question.secret, optional=optional
+                )
+                number = ""
+                if not answer:
+                    break
+                given[question.key] = answer
+                if question.once:
+                    once[question.key] = answer
+            else:
+                yield NewDestination(role=role, platform=kind, values=given)
 
 
 def _ask(question: str, mistake: Check, *, hidden: bool = False, optional: bool = False, as_typed: bool = False) -> str:
@@ -98,7 +119,7 @@ def _ask(question: str, mistake: Check, *, hidden: bool = False, optional: bool 
             return answer
         if not terminal:
             raise Failure(f"{wrong}\nNothing was written.")
-        click.echo(f"   {wrong}")
+        click.echo("\n".join(f"   {line}" for line in wrong.splitlines()))
 
 
 def _prompt(question: str, hidden: bool) -> str:
@@ -124,7 +145,15 @@ def _secret_mistake(answer: str) -> str | None:
     return None
 
 
+def _platforms(answer: str) -> list[str]:
+    return list(dict.fromkeys(answer.lower().replace(",", " ").split())) or ["discord"]
+
+
 def _platform_mistake(answer: str) -> str | None:
-    if answer.lower() == "discord":
-        return None
-    return f'"{answer}" is no platform that works now. Slack and Telegram come with a later version; answer: discord'
+    from .._problems import did_you_mean, hide
+    from ..platforms import PLATFORMS
+
+    for name in _platforms(answer):
+        if name not in PLATFORMS:
+            return f'"{hide(name)}" is no platform.{did_you_mean(name, PLATFORMS)}      Known: {", ".join(PLATFORMS)}'
+    return None

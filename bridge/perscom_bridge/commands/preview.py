@@ -71,7 +71,7 @@ def command(what: str, forms: str | None, output: Path | None, config: Path) -> 
 def _forms(text: str | None) -> tuple[list[str], bool]:
     """The platforms to show, and whether on a page."""
     from .._problems import did_you_mean, hide
-    from ..preview import PLATFORMS
+    from ..platforms import PLATFORMS
 
     named = list(dict.fromkeys(part.strip().lower() for part in text.split(","))) if text is not None else []
     for name in named:
@@ -119,16 +119,15 @@ def _captured(file: str) -> Event:
 
 def _message(event: Event, config: Path) -> Message:
     """What is said about ``event``, with the link that it gets where it has none of its own."""
-    from msgspec.structs import replace
-
     from perscom_adapters import render
 
     from .._problems import hide
+    from ..routing import linked
 
     message = render(event)
     if message is None:
         raise Failure(f"There is nothing to say about this {hide(event.name)}, so nothing would be posted.")
-    return message if message.url is not None else replace(message, url=_site_url(config))
+    return linked(message, _site_url(config))
 
 
 def _site_url(config: Path) -> str | None:

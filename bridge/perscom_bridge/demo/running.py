@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,8 +17,12 @@ from perscom_adapters.testing import ChatStandIn, Posted, Rate
 from perscom_receiver import Event, Secret
 from perscom_receiver.queue import Connection, State
 
-from ..config import Config, DestinationConfig, HiddenUrl, ListenAddress, Privacy, Server, Site
+from ..config import Config, DestinationConfig, HiddenToken, HiddenUrl, ListenAddress, Privacy, Server, Site
 from ..golden import Golden, golden_requests
+from ..platforms import Place
+from ..platforms.discord import DiscordPlace
+from ..platforms.slack import SlackBotPlace
+from ..platforms.telegram import TelegramPlace
 from ..preview import card_of
 from ..preview.page import Channel
 from ..public import WEBHOOK_PATH
@@ -59,6 +64,11 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What the event has to say; None for a refused request and for an event with nothing to say."""
 
     @property
+    def id(self) -> str:
+        """The event's own, hex SHA-256 of the body."""
+        return sha256(self.golden.body).hexdigest()
+
+    @property
     def expected(self) -> int:
         """The status that is right."""
         if not self.golden.valid:
@@ -80,6 +90,14 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
         if self.again:
             return "seen before, not announced again"
         return self.message.title if self.message is not None else "nothing to say"
+
+
+class Became(msgspec.Struct, frozen=True):
+    """What became of an event at one destination."""
+
+    state: State
+    message_id: str | None
+    error: str | None
 
 
 class Demo:
@@ -129,33 +147,31 @@ class Demo:
             for (platform, name), all_posted in by_channel.items()
         ]
 
-    def receipts(self) -> dict[str, list[tuple[str, State, str | None, str | None]]]:
-        """For each event id, what became of it at each destination: name, state, message id, error."""
+    def receipts(self) -> dict[str, dict[str, Became]]:
+        """For each event id, what became of it at each destination."""
         return self.service.inbox.database.read(_receipts)
 
 
-def _receipts(connection: Connection) -> dict[str, list[tuple[str, State, str | None, str | None]]]:
-    found: dict[str, list[tuple[str, State, str | None, str | None]]] = {}
+def _receipts(connection: Connection) -> dict[str, dict[str, Became]]:
+    found: dict[str, dict[str, Became]] = {}
     rows = connection.execute(
         "SELECT event.digest, lane.name, task.state, task.receipt, task.error FROM event"
-        " LEFT JOIN task ON task.event = event.id LEFT JOIN lane ON lane.id = task.lane"
+        " JOIN task ON task.event = event.id JOIN lane ON lane.id = task.lane"
     )
     for digest, lane, state, receipt, error in rows:
-        tasks = found.setdefault(digest.hex(), [])
-        if lane is not None:
-            message_id = None if receipt is None else msgspec.json.decode(receipt).get("message_id")
-            tasks.append((lane, State(state), message_id, error))
+        message_id = None if receipt is None else msgspec.json.decode(receipt).get("message_id")
+        found.setdefault(digest.hex(), {})[lane] = Became(State(state), message_id, error)
     return found
 
 
 @asynccontextmanager
 async def demo() -> AsyncIterator[Demo]:
-    """Start the service on free ports, with a temporary database and the stand-in as Discord."""
+    """Start the service on free ports, with a temporary database and the stand-in as every platform."""
     goldens = golden_requests()
     clock = _clock(max(Event.parse(g.body).created.timestamp() for g in goldens if g.valid))
     with TemporaryDirectory(prefix="perscom-demo-") as folder:
         async with ChatStandIn(rate=PACE) as standin:
-            config = _config(Path(folder), goldens, standin.discord_webhook(name="announcements"))
+            config = _config(Path(folder), goldens, _places(standin))
             template = page_environment().get_template("demo.html")
             running_demo: Demo
 
@@ -176,7 +192,21 @@ def _clock(start: float) -> Callable[[], float]:
     return lambda: start + time.monotonic() - began
 
 
-def _config(folder: Path, goldens: list[Golden], discord: str) -> Config:
+def _places(standin: ChatStandIn) -> list[Place]:
+    """A channel for everybody on each platform."""
+    name = "announcements"
+    return [
+        DiscordPlace(url=HiddenUrl(standin.discord_webhook(name=name))),
+        SlackBotPlace(token=HiddenToken(standin.slack_token), channel=standin.slack_channel(name=name), api=standin.slack_api),
+        TelegramPlace(
+            token=HiddenToken(standin.telegram_bot(name="PERSCOM")),
+            chat=str(standin.telegram_chat(name=name)),
+            api=standin.telegram_api,
+        ),
+    ]
+
+
+def _config(folder: Path, goldens: list[Golden], places: list[Place]) -> Config:
     anywhere = ListenAddress("127.0.0.1", 0)
     secrets = dict.fromkeys(golden.secret for golden in goldens)
     return Config(
@@ -184,7 +214,7 @@ def _config(folder: Path, goldens: list[Golden], discord: str) -> Config:
             name="1st Ranger Group", secrets=tuple(Secret(secret, name=f"demo {n}") for n, secret in enumerate(secrets, 1))
         ),
         server=Server(listen=anywhere, status=anywhere, database=folder / "demo.db"),
-        destinations=(DestinationConfig(name="announcements", type="discord", url=HiddenUrl(discord), events=("*",)),),
+        destinations=tuple(DestinationConfig(name=place.platform, place=place, events=("*",)) for place in places),
         privacy=Privacy(),
         path=folder / "bridge.toml",
     )

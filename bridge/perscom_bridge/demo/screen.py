@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..platforms import PLATFORMS
 from ..preview import card_of, payload_of
 from ..preview.terminal import boxes
 from ..public import WEBHOOK_PATH
@@ -11,9 +12,8 @@ from ..service import web_url
 from .running import Demo, Sent
 from .verdict import Verdict
 
-__all__ = ["box", "line", "opening", "summary"]
+__all__ = ["cards", "line", "opening", "summary"]
 
-WIDTH = 76
 _COLORS = {"genuine": "green", "refused": "red", "again": "yellow"}
 
 
@@ -22,7 +22,7 @@ def opening(demo: Demo) -> str:
     return (
         "perscom-bridge demo: no account, nothing leaves this machine\n"
         f"  receiver  {web_url(demo.service.public)}{WEBHOOK_PATH}"
-        "     stand-in Discord with its real limits, at ten times its pace\n"
+        "     stand-in Discord, Slack and Telegram with their real limits, at a faster pace\n"
     )
 
 
@@ -36,20 +36,25 @@ def line(sent: Sent, width: int) -> str:
     return f"  {verdict}  {sent.golden.event or '':<27} {took:<15} {told}"
 
 
-def box(name: str, sent: Sent) -> str:
-    """A message as the chat called ``name`` shows it, read from what was posted there; empty when there was nothing to say."""
+def cards(sent: Sent, width: int) -> str:
+    """A message as each platform shows it, read from what was posted there; empty when there was nothing to say."""
     if sent.message is None:
         return ""
-    platform = name.lower()
-    return boxes([card_of(platform, payload_of(platform, sent.message))], WIDTH).rstrip("\n")
+    return boxes([card_of(platform, payload_of(platform, sent.message)) for platform in PLATFORMS], width).rstrip("\n")
 
 
 def summary(verdict: Verdict, seconds: float) -> str:
     """The last lines: every promise with its count, then OK or FAILED."""
     v = verdict
+    counts_there = set(v.messages.values())
+    messages = (
+        f"{counts_there.pop()} messages on each of {len(v.messages)} platforms"
+        if len(counts_there) == 1
+        else ", ".join(f"{count} messages on {PLATFORMS[name].name}" for name, count in v.messages.items())
+    )
     counts = (
         f"\n  {v.requests} requests, one of them twice: {v.genuine} genuine, {v.refused} refused, {v.again} seen before.\n"
-        f"  {v.messages} messages, {v.silent} events with nothing to say, {v.lost} lost, {v.twice} twice, {v.pings} pings,"
+        f"  {messages}, {v.silent} events with nothing to say, {v.lost} lost, {v.twice} twice, {v.pings} pings,"
         f" {v.private} private fields.   {seconds:.1f} s"
     )
     if verdict.wrong:

@@ -10,10 +10,10 @@ from http import HTTPStatus
 import msgspec
 
 from perscom_adapters.testing import Arrival, Posted
-from perscom_receiver import HIDDEN_COLUMNS, Event
+from perscom_receiver import HIDDEN_COLUMNS
 from perscom_receiver.queue import State
 
-from .running import Demo, Sent
+from .running import Became, Demo, Sent
 
 __all__ = ["Verdict", "judge"]
 
@@ -30,7 +30,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     genuine: int
     refused: int
     again: int
-    messages: int
+    messages: dict[str, int]
+    """How many stand on each platform."""
     silent: int
     """Accepted events with nothing to say."""
     lost: int
@@ -43,10 +44,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def judge(demo: Demo) -> Verdict:
     """Compare what was sent, what the database says, and what the stand-in got."""
     posted, receipts = demo.posted(), demo.receipts()
-    shown = Counter(message.message_id for message in posted)
+    platforms = [destination.name for destination in demo.service.config.destinations]
+    shown = Counter((message.platform, message.message_id) for message in posted)
     accepted = [sent for sent in demo.sent if sent.golden.valid and not sent.again]
     speaking = [sent for sent in accepted if sent.message is not None]
-    missing = [sent for sent in speaking if not _arrived(sent, receipts, shown)]
+    missing = [(sent, name) for sent in speaking for name in platforms if not _arrived(receipts.get(sent.id, {}), name, shown)]
     private = [value for value in _private_values(accepted) if any(value in text for text in map(_text, posted))]
     wrong = [
         *(
@@ -54,26 +56,26 @@ def judge(demo: Demo) -> Verdict:
             for sent in demo.sent
             if sent.status != sent.expected
         ),
-        *(f"{sent.golden.name}: no message at {_why(sent, receipts)}" for sent in missing),
+        *(f"{sent.golden.name}: no message at {_why(receipts.get(sent.id, {}), name)}" for sent, name in missing),
         *(
-            f"{arrival.destination}: the platform refused a message: {arrival.refusal}"
+            f"{arrival.platform}: the platform refused a message: {arrival.refusal}"
             for arrival in demo.standin.arrivals
             if _refused(arrival)
         ),
     ]
-    twice = len(posted) - len(speaking) + len(missing)
+    twice = len(posted) + len(missing) - len(speaking) * len(platforms)
     if twice:
-        wrong.append(f"announcements: {twice} messages more than there are events with something to say")
+        wrong.append(f"{twice} messages more than there are events with something to say")
     if pings := sum(len(message.pings) for message in posted):
-        wrong.append(f"announcements: {pings} people were pinged")
+        wrong.append(f"{pings} people were pinged")
     if private:
-        wrong.append(f"announcements: {len(private)} private values were shown")
+        wrong.append(f"{len(private)} private values were shown")
     return Verdict(
         requests=len(demo.sent) - 1,
         genuine=len(accepted),
         refused=sum(not sent.golden.valid for sent in demo.sent),
         again=sum(sent.again for sent in demo.sent),
-        messages=len(posted),
+        messages={name: sum(message.platform == name for message in posted) for name in platforms},
         silent=len(accepted) - len(speaking),
         lost=len(missing),
         twice=twice,
@@ -83,10 +85,10 @@ def judge(demo: Demo) -> Verdict:
     )
 
 
-def _arrived(sent: Sent, receipts: dict[str, list[tuple[str, State, str | None, str | None]]], shown: Counter[str]) -> bool:
-    tasks = receipts.get(Event.parse(sent.golden.body).id, [])
-    return bool(tasks) and all(
-        state is State.DONE and message_id is not None and shown[message_id] == 1 for _, state, message_id, _ in tasks
+def _arrived(became: dict[str, Became], platform: str, shown: Counter[tuple[str, str]]) -> bool:
+    task = became.get(platform)
+    return (
+        task is not None and task.state is State.DONE and task.message_id is not None and shown[platform, task.message_id] == 1
     )
 
 
@@ -95,12 +97,11 @@ def _refused(arrival: Arrival) -> bool:
     return arrival.mistake or (arrival.refusal is not None and arrival.status != HTTPStatus.TOO_MANY_REQUESTS)
 
 
-def _why(sent: Sent, receipts: dict[str, list[tuple[str, State, str | None, str | None]]]) -> str:
-    tasks = receipts.get(Event.parse(sent.golden.body).id)
-    if not tasks:
-        return "all: it was not stored, or nobody wanted it"
-    lane, state, _, error = tasks[0]
-    return f"{lane} ({state.name.lower()}): {error or 'it says it was sent, but nothing stands there'}"
+def _why(became: dict[str, Became], platform: str) -> str:
+    task = became.get(platform)
+    if task is None:
+        return f"{platform}: it was not stored, or not wanted there"
+    return f"{platform} ({task.state.name.lower()}): {task.error or 'it says it was sent, but nothing stands there'}"
 
 
 def _private_values(accepted: list[Sent]) -> set[str]:

@@ -5,6 +5,6 @@ itself: what went wrong on the way into the payload shows.
 """
 
 from .card import Card, Piece
-from .platforms import PLATFORMS, card_of, payload_of
+from .platforms import card_of, payload_of
 
-__all__ = ["PLATFORMS", "Card", "Piece", "card_of", "payload_of"]
+__all__ = ["Card", "Piece", "card_of", "payload_of"]

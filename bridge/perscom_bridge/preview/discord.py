@@ -10,7 +10,8 @@ from itertools import chain
 import msgspec
 from msgspec.structs import replace
 
-from .card import Body, Card, Fact, Facts, Heading, Part, Piece, Row, Small, clock, day, moment
+from .card import Body, Card, Fact, Facts, Heading, Part, Piece, Small, clock, day, moment
+from .markdown import rows
 
 __all__ = ["card"]
 
@@ -21,8 +22,6 @@ _TOKEN = re.compile(
     r"|\[(?P<label>(?:\\.|[^\\\[\]])*)\]\((?P<url>https?://[^\s()<>]+)\)"
     r"|(?P<stars>\*{1,3})(?=\S)(?P<inner>(?:\\.|[^\\*])+)(?<=\S)(?P=stars)"
 )
-_LINE = re.compile(r"^(?P<quote>> )?(?:(?P<marker>-|[0-9]+\.) |(?P<indent> +))?(?P<text>.*)$", re.MULTILINE)
-_BULLET = {"-": "•"}
 _PLAIN = Piece("")
 
 
@@ -60,7 +59,7 @@ def card(payload: Mapping[str, object]) -> Card:
     (embed,) = msgspec.convert(payload, _Call).embeds
     parts: list[Part] = [Heading(tuple(_pieces(embed.title, Piece("", bold=True, url=embed.url))))]
     if embed.description:
-        parts.append(Body(_rows(embed.description)))
+        parts.append(Body(rows(embed.description, _pieces)))
     if embed.fields:
         parts.append(Facts(tuple(_fact(field) for field in embed.fields)))
     if small := tuple(_small(embed)):
@@ -70,7 +69,7 @@ def card(payload: Mapping[str, object]) -> Card:
 
 
 def _fact(field: _Field) -> Fact:
-    return Fact(tuple(_pieces(field.name, Piece("", bold=True))), _rows(field.value), field.inline)
+    return Fact(tuple(_pieces(field.name, Piece("", bold=True))), rows(field.value, _pieces), field.inline)
 
 
 def _small(embed: _Embed) -> Iterator[Piece]:
@@ -80,18 +79,6 @@ def _small(embed: _Embed) -> Iterator[Piece]:
         yield Piece(" • ")
     if embed.timestamp is not None:
         yield Piece(f"{day(embed.timestamp, short=True)}, {clock(embed.timestamp)}", at=embed.timestamp)
-
-
-def _rows(markdown: str) -> tuple[Row, ...]:
-    rows: list[Row] = []
-    for line in _LINE.finditer(markdown):
-        quoted, marker, indent = bool(line["quote"]), line["marker"] or "", line["indent"] or ""
-        before = rows[-1] if rows else Row()
-        if indent and before.marker and before.quoted == quoted:  # what is indented below an item belongs to it
-            rows.append(Row(tuple(_pieces(line["text"])), quoted, before.marker, continued=True))
-        else:
-            rows.append(Row(tuple(_pieces(indent + line["text"])), quoted, _BULLET.get(marker, marker)))
-    return tuple(rows)
 
 
 def _pieces(markdown: str, style: Piece = _PLAIN) -> Iterator[Piece]:

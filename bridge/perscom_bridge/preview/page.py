@@ -7,9 +7,9 @@ from datetime import datetime
 
 import msgspec
 
+from ..platforms import PLATFORMS
 from ..status import page_environment
 from .card import Card
-from .platforms import PLATFORMS
 
 __all__ = ["Channel", "page"]
 
@@ -24,7 +24,7 @@ class Channel(msgspec.Struct, frozen=True):
     @property
     def platform_name(self) -> str:
         """As the company writes it."""
-        return PLATFORMS[self.platform]
+        return PLATFORMS[self.platform].name
 
 
 def page(cards: Sequence[Card], *, note: str, at: datetime) -> str:

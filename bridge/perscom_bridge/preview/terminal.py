@@ -8,8 +8,8 @@ from io import StringIO
 from rich.console import Console
 from rich.text import Text
 
+from ..platforms import PLATFORMS
 from .card import Body, Card, Fact, Facts, Heading, Piece, Row, Small
-from .platforms import PLATFORMS
 
 __all__ = ["boxes"]
 
@@ -45,7 +45,7 @@ def _shelf(cards: Sequence[Card], console: Console, width: int) -> Iterator[tupl
 def _box(card: Card, lines: list[Text], height: int, width: int) -> Iterator[Text]:
     """The ``lines`` in a frame of the colour of the message."""
     color = f"#{card.color:06x}" if card.color is not None else ""
-    name = PLATFORMS[card.platform]
+    name = PLATFORMS[card.platform].name
     yield Text(f"+- {name} {'-' * (width - len(name) - 5)}+", color)
     for line in (*lines, *[Text()] * (height - len(lines))):
         room = " " * (width - 4 - line.cell_len)
