@@ -74,7 +74,9 @@ def discord_url_mistake(url: str) -> str | None:
 
 def discord_thread_mistake(thread_id: str) -> str | None:
     """What is wrong with the id of a thread or forum post, and on a second line what to do; None when nothing is."""
-    return None if is_snowflake(thread_id) else f"A Discord thread is named by its id, a number of up to 20 digits.\n{_COPY_THREAD}"
+    if is_snowflake(thread_id):
+        return None
+    return f"A Discord thread is named by its id, a number of some 19 digits.\n{_COPY_THREAD}"
 
 
 def _invitation(url: str) -> str | None:

@@ -98,10 +98,11 @@ def _block(block: Block, quoted: bool) -> list[Line]:
         case Paragraph(parts):
             return _single_blanks([Line(runs, quoted) for runs in _split(parts)])
         case BulletList(items, numbered):
+            filled = [rows for item in items if (rows := [runs for runs in _split(item) if not _is_blank(runs)])]
             return [
                 Line(runs, quoted, f"{number}." if numbered else "-", continued=index > 0)
-                for number, item in enumerate(items, 1)
-                for index, runs in enumerate(runs for runs in _split(item) if not _is_blank(runs))
+                for number, rows in enumerate(filled, 1)
+                for index, runs in enumerate(rows)
             ]
         case Quote(blocks):
             return list(lines(blocks, quoted=True))

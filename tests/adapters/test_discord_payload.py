@@ -476,6 +476,10 @@ def test_quotes_and_lists_are_written_line_by_line() -> None:
     assert description(*tree) == "said:\n> one\n> \n> two\n> 1. a\n>    b\n> 2. c\n- x\n- y\n\n- z\np\n\nq"
 
 
+def test_a_blank_item_leaves_no_gap_in_the_numbers() -> None:
+    assert description(BulletList(((Text("a"),), (Text(" \u200b"),), (Text("b"),)), numbered=True)) == "1. a\n2. b"
+
+
 def test_blank_lines_do_not_pile_up() -> None:
     assert description(paragraph("\n\na\n\n\u200b\n \nb\n\n")) == "a\n\nb"
 

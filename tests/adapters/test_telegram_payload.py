@@ -170,10 +170,8 @@ def meant(part: object) -> str:
         case Time():
             return plain(part)
         case BulletList(items, numbered):
-            said = [
-                (f"{number}." if numbered else "•") + meant(item) for number, item in enumerate(items, 1) if ink(meant(item))
-            ]
-            return "\n".join(said)
+            said = [meant(item) for item in items if ink(meant(item))]
+            return "\n".join((f"{number}." if numbered else "•") + text for number, text in enumerate(said, 1))
         case Quote(blocks):
             return meant(blocks)
         case tuple():

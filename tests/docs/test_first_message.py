@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from perscom_adapters.testing import ChatStandIn, Say
+from perscom_bridge.preview import card_of
 from perscom_receiver import sign
 from perscom_receiver.testing import signed_request
 
@@ -47,20 +48,32 @@ def commands(blocks: Any) -> list[str]:
     return every[3:]
 
 
+@pytest.mark.parametrize("platform", ["discord", "slack", "telegram", "telegram, slack"])
 def test_the_commands_of_the_page_lead_to_two_messages(
-    commands: list[str], chat: ChatStandIn, webhook: str, tmp_path: Path
+    commands: list[str], chat: ChatStandIn, platform: str, tmp_path: Path
 ) -> None:
     init, check, test, serve, send = commands
-    configure(init, tmp_path, webhook)
+    configure(init, tmp_path, *answers(chat, platform), telegram=chat.telegram_api)
+    several = len(platform.split())
     assert "no mistakes" in run(check, tmp_path)
     run(test, tmp_path)
-    assert titles(chat) == ["Sample: SFC Jacob Whitfield promoted to Sergeant First Class"]
+    assert shown(chat, 0, several) == ["Sample: SFC Jacob Whitfield promoted to Sergeant First Class"] * several
     with serving(serve, tmp_path) as service:
         assert "202" in run(send.replace("127.0.0.1:8000", f"127.0.0.1:{service.port}"), tmp_path)
-        wait_for(lambda: len(chat.messages) == 2)
+        wait_for(lambda: len(chat.messages) == 2 * several)
         wait_for(lambda: "The first genuine call has arrived" in service.said())
-    assert titles(chat)[1] == "Test from PERSCOM: it works"
+    assert shown(chat, 1, several) == ["Test from PERSCOM: it works"] * several
     assert not chat.mistakes
+
+
+def answers(chat: ChatStandIn, platforms: str) -> list[str]:
+    """To questions four and five."""
+    given = {
+        "discord": [chat.discord_webhook(name="announcements")],
+        "slack": [chat.slack_webhook(name="announcements")],
+        "telegram": [chat.telegram_bot(name="Adjutant"), str(chat.telegram_chat(name="announcements"))],
+    }
+    return [platforms, *(line for name in platforms.split(", ") for line in (*given[name], ""))]
 
 
 def test_each_line_in_the_table_of_what_may_go_wrong_really_appears(
@@ -69,12 +82,12 @@ def test_each_line_in_the_table_of_what_may_go_wrong_really_appears(
     page = Path(__file__).resolve().parents[2].joinpath(PAGE).read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`[^|]+) \|", page.partition("## When nothing arrives")[2], re.MULTILINE)
     quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row)]
-    configure(commands[0], tmp_path, webhook)
+    configure(commands[0], tmp_path, "", webhook, "")
     with serving(commands[3], tmp_path) as service:
         make_go_wrong(service, chat, webhook)
         for text in quoted:
             wait_for(lambda text=text: text in service.said())  # type: ignore[misc]
-    assert len(quoted) == 9
+    assert len(quoted) == 10
 
 
 class Service:
@@ -118,8 +131,9 @@ def make_go_wrong(service: Service, chat: ChatStandIn, webhook: str) -> None:
     """Whatever the table on the page explains."""
     path = "/webhooks/perscom"
     headers, body = signed_request("rankrecord.created", SECRET)
-    assert service.request("POST", path, body, {"Signature": sign(body, f"{SECRET} ")}) == 401
-    time.sleep(0.3)  # causes are looked into four times a second at most
+    for secret in ("quite another secret of PERSCOM", f"{SECRET} "):
+        assert service.request("POST", path, body, {"Signature": sign(body, secret)}) == 401
+        time.sleep(0.3)  # causes are looked into four times a second at most
     assert service.request("POST", path, body.replace(b'":', b'": '), headers) == 401
     assert service.request("GET", f"{path}?event=rankrecord.created", b"", headers) == 405
     assert service.request("GET", path, b"", {}) == 405
@@ -132,13 +146,14 @@ def make_go_wrong(service: Service, chat: ChatStandIn, webhook: str) -> None:
     assert service.request("POST", path, body, headers) == 202
 
 
-def configure(init: str, folder: Path, webhook: str) -> None:
+def configure(init: str, folder: Path, *channels: str, telegram: str = "") -> None:
     """Answer the five questions; then take free ports, since those of the page may be taken where the tests run."""
-    run(init, folder, "\n".join([SECRET, "", "", "", webhook, "", ""]))
+    run(init, folder, "\n".join([SECRET, "", "", *channels, ""]))
     configuration = folder / "bridge.toml"
     text = configuration.read_text(encoding="utf-8")
     assert "127.0.0.1:8000" in text
-    configuration.write_text(re.sub(r"127\.0\.0\.1:800[01]", "127.0.0.1:0", text), encoding="utf-8")
+    text = re.sub(r"127\.0\.0\.1:800[01]", "127.0.0.1:0", text)
+    configuration.write_text(text.replace("chat     =", f'api = "{telegram}"\nchat     ='), encoding="utf-8")
 
 
 def run(command: str, folder: Path, answers: str = "") -> str:
@@ -155,8 +170,14 @@ def words(command: str) -> list[str]:
     return [str(PROGRAM), *rest]
 
 
-def titles(chat: ChatStandIn) -> list[Any]:
-    return [message.payload["embeds"][0]["title"] for message in chat.messages]  # type: ignore[index]
+def shown(chat: ChatStandIn, number: int, several: int) -> list[str]:
+    """The first line of a message in each of ``several`` channels."""
+    assert len(chat.messages) % several == 0
+    by_channel: dict[tuple[str, str], list[Any]] = {}
+    for message in chat.messages:
+        by_channel.setdefault((message.platform, message.destination), []).append(message)
+    assert len(by_channel) == several
+    return [card_of(platform, said[number].payload).title for (platform, _), said in by_channel.items()]
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:

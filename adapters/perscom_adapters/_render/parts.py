@@ -15,7 +15,7 @@ __all__ = ["FOOTER", "TITLE_LENGTH", "byline", "citation", "facts", "message", "
 
 FOOTER = "PERSCOM"
 TITLE_LENGTH = 250
-"""UTF-16 units of a title. The smallest platform shows 256."""
+"""UTF-16 units of a title, some fewer than Discord takes. Slack's headers hold fewer: there a long one stands in a text."""
 
 _ARTICLES = ("the ", "a ", "an ")
 
