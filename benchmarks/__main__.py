@@ -1,19 +1,26 @@
-"""``python -m benchmarks [verify] [inprocess] [servers]``: all of them without a name."""
+"""``python -m benchmarks [verify] [inprocess] [servers] [durable] [--seconds N]``: all of them without a name."""
 
 from __future__ import annotations
 
-import sys
+import argparse
 from importlib import import_module
 
-NAMES = ("verify", "inprocess", "servers")
+NAMES = ("verify", "inprocess", "servers", "durable")
 
 
 def main() -> None:
     """Run the benchmarks named on the command line."""
-    for name in sys.argv[1:] or NAMES:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--seconds", type=float, help="how long each server is measured (servers: 3, durable: 60)")
+    arguments = parser.parse_args()
+    for name in arguments.names or NAMES:
         if name not in NAMES:
-            sys.exit(f"There is no benchmark {name!r}: {', '.join(NAMES)}")
-        import_module(f"benchmarks.{name}").main()
+            parser.error(f"There is no benchmark {name!r}: {', '.join(NAMES)}")
+        module = import_module(f"benchmarks.{name}")
+        if arguments.seconds is not None and hasattr(module, "SECONDS"):
+            module.SECONDS = arguments.seconds
+        module.main()
         print()
 
 

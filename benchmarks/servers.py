@@ -64,7 +64,7 @@ def _measure(server: list[str], kind: str) -> tuple[float, float]:
     """Requests per second, and microseconds of CPU per request, of one server under load."""
     headers, body = golden("rankrecord_created")
     with TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         Path(folder, "apps.py").write_text(APPS)
         Path(folder, "post.lua").write_text(_lua(headers, body))
         where = f"127.0.0.1:{port}" if "--bind" in server else str(port)
@@ -72,12 +72,12 @@ def _measure(server: list[str], kind: str) -> tuple[float, float]:
         command = ["taskset", "-c", "0", sys.executable, *server, where, "apps:app"]
         process = subprocess.Popen(command, env=environment)
         try:
-            _wait(port)
+            wait_until_up(port)
             load = ["taskset", "-c", "1", "wrk", "-t1", "-c64", "-s", f"{folder}/post.lua", f"http://127.0.0.1:{port}{PATH}"]
             subprocess.run([*load, "-d1s"], check=True, capture_output=True)
-            before = _cpu(process.pid)
+            before = cpu_seconds(process.pid)
             output = subprocess.run([*load, f"-d{SECONDS}s"], check=True, capture_output=True, text=True).stdout
-            used = _cpu(process.pid) - before
+            used = cpu_seconds(process.pid) - before
         finally:
             process.terminate()
             process.wait(10)
@@ -92,12 +92,12 @@ def _lua(headers: dict[str, str], body: bytes) -> str:
     return "\n".join(['wrk.method = "POST"', f"wrk.body = [==[{body.decode()}]==]", *lines])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def _wait(port: int) -> None:
+def wait_until_up(port: int) -> None:
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         try:
@@ -109,7 +109,7 @@ def _wait(port: int) -> None:
     raise RuntimeError("the server did not come up")
 
 
-def _cpu(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """CPU seconds used by a process and the children that still live."""
     pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     ticks = 0

@@ -5,10 +5,7 @@ Run it:
     PERSCOM_WEBHOOK_SECRET=... uvicorn starlette_receiver:app
 """
 
-import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -27,16 +24,9 @@ async def congratulate(event: Event) -> None:
     print(f"handled {event.name} of {event.created:%H:%M:%S} UTC", flush=True)
 
 
-@asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    worker = asyncio.create_task(Worker(inbox, router).run(stop))
-    yield
-    stop.set()
-    await worker
-    inbox.close()
-
-
 # Both spellings of the path: a redirect would turn PERSCOM's POST into an empty GET.
 endpoint = webhook_app(receiver)
-app = Starlette(routes=[Route("/webhooks/perscom", endpoint), Route("/webhooks/perscom/", endpoint)], lifespan=lifespan)
+app = Starlette(
+    routes=[Route("/webhooks/perscom", endpoint), Route("/webhooks/perscom/", endpoint)],
+    lifespan=Worker(inbox, router).lifespan,
+)

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
+from ._context import Context
 from ._errors import (
     BodyTimeout,
     ConfigurationError,
     DeliveryError,
     DestinationError,
     EmptyBody,
+    ExpiredSecret,
     MalformedEvent,
     MalformedSignature,
     MethodRefused,
@@ -37,20 +41,47 @@ from ._signature import SIGNATURE_HEADER, Secret, Secrets, sign, verify
 from ._verifier import Verifier
 
 if TYPE_CHECKING:
-    from ._inbox import DeadLetter, Health, SQLiteInbox
+    from ._explain import Difference, Explanation, explain
+    from ._health import Health
+    from ._inbox import DeadLetter, SQLiteInbox
+    from ._resources import (
+        AssignmentRecord,
+        AwardRecord,
+        Calendar,
+        CalendarEvent,
+        CombatRecord,
+        PerscomMessage,
+        QualificationRecord,
+        RankRecord,
+        Record,
+        Related,
+        ServiceRecord,
+        Submission,
+        User,
+    )
     from ._worker import Worker
 
 __all__ = [
     "EVENT_NAMES",
     "HIDDEN_COLUMNS",
     "SIGNATURE_HEADER",
+    "UNSET",
+    "AssignmentRecord",
+    "AwardRecord",
     "BodyTimeout",
+    "Calendar",
+    "CalendarEvent",
+    "CombatRecord",
     "ConfigurationError",
+    "Context",
     "DeadLetter",
     "DeliveryError",
     "DestinationError",
+    "Difference",
     "EmptyBody",
     "Event",
+    "ExpiredSecret",
+    "Explanation",
     "Handler",
     "Health",
     "MalformedEvent",
@@ -59,25 +90,55 @@ __all__ = [
     "MissingSignature",
     "PayloadTooLarge",
     "PerscomError",
+    "PerscomMessage",
+    "QualificationRecord",
+    "RankRecord",
     "Receiver",
+    "Record",
     "Refusal",
+    "Related",
     "RetryPolicy",
     "Router",
     "SQLiteInbox",
     "Secret",
     "Secrets",
+    "ServiceRecord",
     "SignatureMismatch",
     "StaleEvent",
+    "Submission",
     "Unavailable",
+    "User",
     "VerificationError",
     "Verifier",
     "Worker",
+    "explain",
     "php_json",
     "sign",
     "verify",
 ]
 
-_LAZY = {"DeadLetter": "_inbox", "Health": "_inbox", "SQLiteInbox": "_inbox", "Worker": "_worker"}
+_LAZY = {
+    "AssignmentRecord": "_resources",
+    "AwardRecord": "_resources",
+    "Calendar": "_resources",
+    "CalendarEvent": "_resources",
+    "CombatRecord": "_resources",
+    "DeadLetter": "_inbox",
+    "Difference": "_explain",
+    "Explanation": "_explain",
+    "Health": "_health",
+    "PerscomMessage": "_resources",
+    "QualificationRecord": "_resources",
+    "RankRecord": "_resources",
+    "Record": "_resources",
+    "Related": "_resources",
+    "SQLiteInbox": "_inbox",
+    "ServiceRecord": "_resources",
+    "Submission": "_resources",
+    "User": "_resources",
+    "Worker": "_worker",
+    "explain": "_explain",
+}
 
 
 def __getattr__(name: str) -> object:

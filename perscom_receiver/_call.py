@@ -4,38 +4,59 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from hashlib import sha256
+from typing import Any
 
-import msgspec
-
-from ._event import Event
+from ._context import Context
 from ._router import Handler
+from .queue import Task
 
-__all__ = ["call", "is_cut_off", "written"]
-
-_log = logging.getLogger("perscom_receiver")
-
-
-async def call(handler: Handler, event: Event) -> object:
-    """What the handler returns. It may raise anything, and be cancelled; one that blocks does so in a thread of its own."""
-    if inspect.iscoroutinefunction(handler.call):
-        return await handler.call(event)
-    result = await _in_thread(handler.call, event)
-    # A callable object or a partial may turn out to be async only when it is called.
-    return await result if inspect.isawaitable(result) else result
+__all__ = ["call", "is_cut_off"]
 
 
-async def _in_thread(function: Callable[[Event], object], event: Event) -> object:
+async def call(handler: Handler, task: Task, around: Callable[[], AbstractContextManager[object]]) -> object:
+    """What the handler returns. It may raise anything, and be cancelled; one that blocks does so in a thread of its own.
+
+    What ``around`` makes is entered where the handler runs.
+    """
+    function: Callable[..., Any] = handler.call
+    arguments = (task.event, _context(handler, task)) if handler.takes_context else (task.event,)
+    if inspect.iscoroutinefunction(function):
+        with around():
+            return await function(*arguments)
+    result = await _in_thread(function, arguments, around)
+    if inspect.isawaitable(result):  # a callable object or a partial may turn out to be async only when it is called
+        with around():
+            return await result
+    return result
+
+
+def _context(handler: Handler, task: Task) -> Context:
+    return Context(
+        attempt=task.attempt,
+        idempotency_key=sha256(f"{handler.key}\n{task.event.id}".encode()).hexdigest(),
+        unclear=task.unclear,
+        superseded=task.superseded,
+        receipts=task.receipts,
+    )
+
+
+async def _in_thread(
+    function: Callable[..., object], arguments: tuple[object, ...], around: Callable[[], AbstractContextManager[object]]
+) -> object:
     """One that hangs must neither use up a pool nor keep the process from ending: a daemon thread for each call."""
     future: Future[tuple[object, BaseException | None]] = Future()
 
     def run() -> None:
         if future.set_running_or_notify_cancel():
             try:
-                future.set_result((function(event), None))
+                with around():
+                    result = function(*arguments)
+                future.set_result((result, None))
             except BaseException as error:  # noqa: BLE001 - raised where it is waited for
                 future.set_result((None, error))
 
@@ -50,14 +71,3 @@ def is_cut_off() -> bool:
     """Whether the current task is being cancelled from outside. A handler may raise CancelledError for reasons of its own."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def written(receipt: object, handler: Handler) -> str | None:
-    """A receipt as it is stored. The work is done by now, so one that cannot be written down must not repeat it."""
-    if not isinstance(receipt, msgspec.Struct):
-        return None
-    try:
-        return msgspec.json.encode(receipt).decode()
-    except Exception:  # noqa: BLE001 - whatever it consists of
-        _log.exception("The receipt of %s cannot be kept", handler.key)
-        return None

@@ -1,72 +1,112 @@
-"""Why a request was refused, in the words of the one who has to mend it. For the local log only."""
+"""The causes of refusals, in the words of the one who has to mend them. One table for the log and for ``explain``."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator
-from hmac import compare_digest
+import msgspec
 
-from ._errors import MalformedSignature, MethodRefused, MissingSignature, Refusal, SignatureMismatch
-from ._php_json import php_json
-from ._signature import Secret
-
-__all__ = ["likely_cause"]
-
-LARGEST = 64 * 1024
-"""Bytes of a body that is looked into. Strangers send these bodies, so the price of a look is bounded."""
-PAUSE = 0.25
-"""Seconds between two looks."""
-
-_last_look = 0.0
-
-
-def likely_cause(
-    refusal: Refusal,
-    method: str,
-    query: bool,
-    signature: str,
-    body: bytes,
-    secrets: tuple[Secret, ...],
-    clock: Callable[[], float] = time.monotonic,
-) -> str:
-    """One or two sentences. A cause is called certain only when the signature was reproduced."""
-    match refusal:
-        case MethodRefused() if method == "GET" and query:
-            return "A GET webhook: what PERSCOM signed never travels. Set the method of the webhook to POST in PERSCOM."
-        case MethodRefused() if method == "GET":
-            return (
-                "A GET without a query: probably a browser, or a POST that a redirect turned into a GET (http to https, "
-                "another host). Give PERSCOM the final address."
-            )
-        case MissingSignature():
-            return "No Signature header: not from a PERSCOM webhook, or a proxy removed it."
-        case MalformedSignature():
-            return f"{refusal} PERSCOM sends 64 lower-case hex digits, once, without a prefix."
-        case SignatureMismatch():
-            return f"Signature mismatch. {_mismatch(signature, body, secrets, clock)}"
-        case _:
-            return str(refusal)
+__all__ = [
+    "BASE64",
+    "CAPITALS",
+    "COMPRESSED",
+    "DOUBLED",
+    "GET",
+    "KNOWN_SECRET",
+    "MISSPELT",
+    "NO_EVENT",
+    "OTHER_SECRET",
+    "PREFIXED",
+    "QUOTED",
+    "REDIRECTED",
+    "REWRITTEN",
+    "SPACED_HERE",
+    "SPACED_THERE",
+    "UNSIGNED",
+    "VISIT",
+    "WHITE_SPACE",
+    "Cause",
+]
 
 
-def _mismatch(signature: str, body: bytes, secrets: tuple[Secret, ...], clock: Callable[[], float]) -> str:
-    global _last_look
-    likely = "Probably another secret than the one in PERSCOM's webhook form (or its retry from before a change)."
-    if len(body) > LARGEST or clock() - _last_look < PAUSE:
-        return likely
-    _last_look = clock()
-    for cause, variant in _variants(body):
-        if any(compare_digest(secret.sign(variant), signature) for secret in secrets):
-            return f"Certain: {cause}. The secret is right: let PERSCOM call this address without that step between."
-    return likely
+class Cause(msgspec.Struct, frozen=True):
+    """One reason why requests are refused."""
+
+    name: str
+    text: str
+    """What happened: a clause, without a capital and a full stop."""
+    remedy: str = ""
+    more: str = ""
+    """What a screen has room to add to the remedy, and a log line has not."""
+    of_secret: bool = False
+    """Whether the secret itself is what is wrong."""
 
 
-def _variants(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """What PERSCOM may have signed, if something on the way changed it into ``body``."""
-    if body != body.strip():
-        yield "something added white space around the body on the way", body.strip()
-    try:
-        value = json.loads(body)
-        yield "something parsed the body and wrote it again on the way", php_json(value)
-    except (ValueError, TypeError, RecursionError):
-        return
+_BYPASS = "Let PERSCOM call this address without that step between."
+_PROXIES = (
+    "Proxies that pass bytes on are fine: Caddy, nginx and Cloudflare Tunnel do so as installed. n8n, Zapier, smee and API "
+    "gateways that transform JSON do not."
+)
+_PERSCOM_SENDS = "PERSCOM sends 64 lower-case hex digits, once, without a prefix."
+_OTHER_SENDER = "Find what rewrites the header on the way, or which other sender calls this address."
+_REDIRECTED_POST = "a POST that a redirect turned into a GET (http to https, another host)"
+_FINAL_ADDRESS = "Give PERSCOM the final address."
+
+GET = Cause("get", "a GET webhook: what PERSCOM signed never travels", "Set the method of the webhook to POST in PERSCOM.")
+REDIRECTED = Cause(
+    "redirected",
+    f"a GET without a query, but with a Signature: probably {_REDIRECTED_POST}",
+    _FINAL_ADDRESS,
+    "Write https:// and the right name into the form, so that nothing redirects: the body is lost on the way.",
+)
+VISIT = Cause(
+    "visit",
+    f"a GET without a query: probably a browser, or {_REDIRECTED_POST}",
+    _FINAL_ADDRESS,
+)
+UNSIGNED = Cause(
+    "unsigned",
+    "no Signature header: not from a PERSCOM webhook, or a proxy removed it",
+    more="If PERSCOM did send it, let the proxy pass the header on.",
+)
+PREFIXED = Cause("prefixed signature", "the Signature header has a prefix", _PERSCOM_SENDS, _OTHER_SENDER)
+BASE64 = Cause("base64 signature", "the Signature header is in base64", _PERSCOM_SENDS, _OTHER_SENDER)
+CAPITALS = Cause("capital signature", "the Signature header is in capital letters", _PERSCOM_SENDS, _OTHER_SENDER)
+QUOTED = Cause("quoted signature", "the Signature header is in quotes", _PERSCOM_SENDS, _OTHER_SENDER)
+DOUBLED = Cause("doubled signature", "the Signature header is there more than once", _PERSCOM_SENDS, _OTHER_SENDER)
+MISSPELT = Cause("misspelt signature", "the Signature header is nothing that PERSCOM writes", _PERSCOM_SENDS, _OTHER_SENDER)
+WHITE_SPACE = Cause(
+    "white space",
+    "something added white space around the body on the way",
+    _BYPASS,
+    "If you saved the body by hand: editors like to add a line break at the end.",
+)
+REWRITTEN = Cause("rewritten", "something parsed the body and wrote it again on the way", _BYPASS, _PROXIES)
+COMPRESSED = Cause("compressed", "something compressed the body on the way", _BYPASS, "PERSCOM never compresses.")
+SPACED_HERE = Cause(
+    "secret with white space",
+    "the secret here has white space or quotes in it that PERSCOM's has not",
+    "Copy it again from PERSCOM's webhook form, with nothing around it.",
+    of_secret=True,
+)
+SPACED_THERE = Cause(
+    "secret without white space",
+    "the secret in PERSCOM's webhook form begins or ends with white space that is missing here",
+    "White space counts: give PERSCOM a new Secret without it, and copy that.",
+    of_secret=True,
+)
+KNOWN_SECRET = Cause(
+    "known secret",
+    "it is signed with another secret that is known here, but not live",
+    "Make that one the live secret, or copy the live one into PERSCOM's webhook form.",
+    of_secret=True,
+)
+OTHER_SECRET = Cause(
+    "other secret",
+    "another secret than the one in PERSCOM's webhook form (or its retry from before a change)",
+    "Copy the Secret again from there into the configuration here.",
+    of_secret=True,
+)
+NO_EVENT = Cause(
+    "not from PERSCOM",
+    "not from PERSCOM, or cut on the way: the body is no event as PERSCOM writes it",
+    "Look which other sender calls this address.",
+)

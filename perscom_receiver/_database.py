@@ -47,31 +47,37 @@ class Database:
         self._listeners: list[Callable[[], None]] = []
         _databases.add(self)
 
-    def submit(self, work: Callable[[Connection], _T], *, wake: bool = False) -> Future[_T]:
+    def submit(self, work: Callable[[Connection], _T], *, wake: bool = False, size: int = 0) -> Future[_T]:
         """Queue ``work`` for the writer thread. The future has its result once that is committed.
 
         ``work`` may be run twice (alone, when another one of its batch failed), so it must do nothing but SQL. The future
         raises what ``work`` raised, or Unavailable when the database cannot commit. ``wake`` calls the listeners after the
         commit. A future that is cancelled before its turn is dropped.
+
+        ``size`` is how many bytes ``work`` holds until then. Raises Unavailable when more of them wait than memory is for.
         """
-        write = Write(work, wake)
+        write = Write(work, wake, size)
         with self._lock:
             if self._writer is None or not self._writer.put(write):
                 self._writer = Writer(self.path, self._migrations, self._listeners, write)
         return write.future  # type: ignore[return-value]
 
-    def write(self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None) -> _T:
+    def write(
+        self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None, size: int = 0
+    ) -> _T:
         """Like :meth:`submit`, but wait; after ``timeout`` seconds raise Unavailable (it may still be committed later)."""
-        future = self.submit(work, wake=wake)
+        future = self.submit(work, wake=wake, size=size)
         try:
             return future.result(timeout)
         except TimeoutError:
             future.cancel()
             raise Unavailable(f"The database did not commit within {timeout} s.") from None
 
-    async def awrite(self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None) -> _T:
+    async def awrite(
+        self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None, size: int = 0
+    ) -> _T:
         """Like :meth:`write`, without blocking the event loop."""
-        future = asyncio.wrap_future(self.submit(work, wake=wake))
+        future = asyncio.wrap_future(self.submit(work, wake=wake, size=size))
         try:
             async with asyncio.timeout(timeout):
                 return await future

@@ -7,6 +7,7 @@
     │   │   ├── MalformedSignature   more than one header, or not 64 lower-case hex digits
     │   │   ├── EmptyBody            nothing was signed that could be checked
     │   │   ├── SignatureMismatch    well formed, but not of these bytes under any known secret
+    │   │   ├── ExpiredSecret        of these bytes, but under a secret whose time is over
     │   │   └── StaleEvent           genuine, but too old to be told from a replay
     │   ├── MalformedEvent     400   genuine, but no envelope
     │   ├── MethodRefused      405   GET cannot be verified; nothing but POST is taken
@@ -31,6 +32,7 @@ __all__ = [
     "DeliveryError",
     "DestinationError",
     "EmptyBody",
+    "ExpiredSecret",
     "MalformedEvent",
     "MalformedSignature",
     "MethodRefused",
@@ -86,6 +88,10 @@ class EmptyBody(VerificationError):
 
 class SignatureMismatch(VerificationError):
     """The signature is well formed, but not the one of these bytes under any known secret."""
+
+
+class ExpiredSecret(VerificationError):
+    """The signature is the one of these bytes, but the time of its secret is over (``Secret.valid_until``)."""
 
 
 class StaleEvent(VerificationError):

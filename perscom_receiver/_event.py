@@ -12,6 +12,7 @@ import msgspec
 from ._errors import MalformedEvent
 from ._hidden import HIDDEN_COLUMNS
 from ._json import DEEPEST, depth, lenient
+from ._typed import Typed
 
 __all__ = ["EVENT_NAMES", "Event"]
 
@@ -40,13 +41,13 @@ _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_value = msgspec.json.Decoder().decode
 
 
-class Event:
+class Event(Typed):
     """One webhook event of PERSCOM. Frozen; made by :meth:`parse` or by a :class:`~perscom_receiver.Verifier`.
 
     Two events are equal when their ``id`` is.
     """
 
-    __slots__ = ("_changes", "_data", "_envelope", "_id", "body", "created", "secret_name")
+    __slots__ = ("_changes", "_data", "_envelope", "_id", "_old_secret", "body", "created", "secret_name")
 
     body: bytes
     """The bytes that were verified. An event that comes out of an inbox has lost its hidden columns."""
@@ -153,6 +154,11 @@ class Event:
             return self._changes
 
     @property
+    def old_secret(self) -> bool:
+        """Whether another secret than the first, live one verified it: a retry from before a change, or a change half done."""
+        return hasattr(self, "_old_secret")
+
+    @property
     def created_us(self) -> int:
         """``created`` in whole microseconds since 1970."""
         return (self.created - _EPOCH) // _MICROSECOND
@@ -182,16 +188,24 @@ _set_id = Event.__dict__["_id"].__set__
 _set_data = Event.__dict__["_data"].__set__
 _set_changes = Event.__dict__["_changes"].__set__
 _set_secret_name = Event.__dict__["secret_name"].__set__
+_set_old_secret = Event.__dict__["_old_secret"].__set__
 
 
 verified = Event._of
 """The event in a body, marked with the name of the secret that verified it. Raises MalformedEvent."""
 
 
-def restored(body: bytes, digest: bytes, secret_name: str | None) -> Event:
+def mark_old_secret(event: Event) -> None:
+    """Note that another secret than the live one verified it. Rare, so an event without the mark pays nothing for it."""
+    _set_old_secret(event, True)
+
+
+def restored(body: bytes, digest: bytes, secret_name: str | None, old_secret: int | None = None) -> Event:
     """An event as it comes out of a store, which keeps the id of the bytes that arrived in a column of its own."""
     event = verified(body, secret_name)
     _set_id(event, digest.hex())
+    if old_secret:
+        mark_old_secret(event)
     return event
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
+from collections.abc import Callable
 from http import HTTPStatus
 from types import TracebackType
 from typing import Protocol
 
 import msgspec
 
-from ._causes import likely_cause
+from ._diagnosis import likely_cause
 from ._errors import ConfigurationError, MethodRefused, PayloadTooLarge, Refusal, Unavailable
 from ._event import Event
 from ._verifier import Headers, Verifier
@@ -41,6 +43,8 @@ MAX_MEMORY = 64 * 2**20
 """Bytes of all bodies held by this process at once."""
 BODY_WITHIN = 10.0
 """Seconds from the head to the end of the body. PERSCOM gives up after 3 s in all."""
+TOLD_FOR = 86_400.0
+"""Seconds between two lines in the log about one old secret."""
 
 _log = logging.getLogger("perscom_receiver")
 
@@ -88,23 +92,46 @@ _memory = _Memory(MAX_MEMORY)
 
 
 class Gate:
-    """What one endpoint accepts. Immutable and safe for threads."""
+    """What one endpoint accepts. Safe for threads."""
 
-    def __init__(self, verifier: Verifier, *, max_body: int = MAX_BODY) -> None:
+    def __init__(self, verifier: Verifier, *, max_body: int = MAX_BODY, clock: Callable[[], float] = time.monotonic) -> None:
         if not 0 < max_body <= MAX_MEMORY:
             raise ConfigurationError(f"max_body must be between 1 byte and {MAX_MEMORY} bytes.")
         self.verifier = verifier
         self.max_body = max_body
+        self._clock = clock
+        self._told: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def check(self, signature: str, body: bytes) -> Event:
+        """Like :meth:`Verifier.check`; the use of an old secret is told in the log, once a day for each."""
+        event = self.verifier.check(signature, body)
+        if event.old_secret and self._tells(name := str(event.secret_name)):
+            _log.warning(
+                "A genuine call is signed with the old secret named %r. PERSCOM repeats what it sent before a change for two "
+                "minutes; later than that its webhook form still has the old one, or somebody else does.",
+                name,
+            )
+        return event
+
+    def _tells(self, name: str) -> bool:
+        now = self._clock()
+        with self._lock:
+            if name in self._told and now - self._told[name] < TOLD_FOR:
+                return False
+            self._told[name] = now
+            return True
 
 
 class Intake:
     """One request on its way in, never holding more than the gate allows. A context manager: the body is let go at its end."""
 
-    __slots__ = ("_held", "_pieces", "gate", "method", "signature")
+    __slots__ = ("_held", "_pieces", "gate", "headers", "method", "signature")
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.method = ""
+        self.headers: Headers = ()
         self.signature = ""
         self._held = 0
         self._pieces: list[bytes] = []
@@ -115,6 +142,7 @@ class Intake:
         Raises MethodRefused, MissingSignature, MalformedSignature or PayloadTooLarge.
         """
         self.method = method
+        self.headers = headers
         if method != "POST":
             raise MethodRefused("Only POST can be verified.")
         self.signature = self.gate.verifier.signature(headers)
@@ -139,7 +167,7 @@ class Intake:
 
     def event(self) -> Event:
         """The verified event. Raises VerificationError or MalformedEvent."""
-        return self.gate.verifier.check(self.signature, self.body())
+        return self.gate.check(self.signature, self.body())
 
     def __enter__(self) -> Intake:
         return self
@@ -173,7 +201,7 @@ _SEEN_BEFORE = Reply(200, (_JSON, ("content-length", "24")), b'{"status":"seen b
 
 def log_refusal(refusal: Refusal, intake: Intake, path: str, query: bool) -> None:
     """One line with the status and the likely cause. Holds no secret, no signature and nothing of the body."""
-    cause = likely_cause(refusal, intake.method, query, intake.signature, intake.body(), intake.gate.verifier.secrets)
+    cause = likely_cause(refusal, intake.method, query, intake.headers, intake.body(), intake.gate.verifier.secrets)
     _log.warning("refused %s %s: %d. %s", _plain(intake.method), _plain(path), refusal.status, cause)
 
 

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
 from ._errors import ConfigurationError, MalformedEvent, StaleEvent
-from ._event import Event, restored
+from ._event import EVENT_NAMES, Event, restored
+from ._health import SILENT_AFTER, Health, read_health
 from ._hidden import storable
+from ._retention import forget_bodies, forget_entities, forget_events
 from .queue import Connection, Database, Queue
 
-__all__ = ["DeadLetter", "Health", "Pending", "SQLiteInbox"]
+__all__ = ["DeadLetter", "Pending", "SQLiteInbox"]
 
 _log = logging.getLogger("perscom_receiver")
 
 COMMIT_WITHIN = 2.0
 """Seconds a caller waits for the commit. PERSCOM waits 3 s in all and tries again after a 503; a late commit is fine then."""
-SILENT_AFTER = 60.0
-"""Seconds without a sign of life after which a worker counts as gone."""
+AHEAD = 60.0
+"""Seconds that the sender's clock may be ahead of ours."""
+BESIDE_BODY = 1024
+"""Bytes of memory that an event takes beside its body while it waits for the disk."""
 _DAY = 86_400
+_KNOWN_NAMES = frozenset(EVENT_NAMES)
+_IDS = range(1, 2**63)
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -31,26 +39,10 @@ class Pending(msgspec.Struct, frozen=True):
     row: int
     event: Event | None
     """None: what is stored is no event; somebody wrote into the file, or the disk did."""
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How an inbox is doing. Ages in seconds."""
-
-    stored: int
-    """Events whose body is kept."""
-    waiting: int
-    """Tasks that wait or run, and events for which no tasks were made yet."""
-    dead: int
-    oldest: float | None
-    """Age of the oldest event for which no tasks were made yet; None: there is none."""
-    worker_seen: float | None
-    """Seconds since a worker was last seen; None: never."""
-
-    @property
-    def worked(self) -> bool:
-        """False when events wait and nobody handles them."""
-        silent = self.worker_seen is None or self.worker_seen > SILENT_AFTER
-        return self.oldest is None or self.oldest <= SILENT_AFTER or not silent
+    entity: str | None
+    """What the event is about, for example ``rankrecord/17``; None when it names no such thing."""
+    received: float
+    """Seconds since 1970."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,34 +85,42 @@ class SQLiteInbox:
         self._horizon = horizon * _DAY
         self._keep = keep_bodies * _DAY
         self._warned = 0.0
+        self._later: threading.Timer | None = None
 
     def add(self, event: Event) -> bool:
         """Store ``event`` and return True once that is committed; False when it was stored before.
 
         Hidden columns never reach the file. Raises StaleEvent when it is older than the inbox remembers (it may be a replay)
         and Unavailable when there is no commit within 2 s; one may still follow, and the caller's retry is seen before then.
+        While the disk does not go on, Unavailable comes at once for what is more than 64 MiB.
         """
-        return self._warn(self.database.write(self._insert(event), wake=True, timeout=COMMIT_WITHIN))
+        insert, size = self._insert(event)
+        return self._warn(self.database.write(insert, wake=True, timeout=COMMIT_WITHIN, size=size))
 
     async def aadd(self, event: Event) -> bool:
         """Like :meth:`add`, without blocking the event loop."""
-        return self._warn(await self.database.awrite(self._insert(event), wake=True, timeout=COMMIT_WITHIN))
+        insert, size = self._insert(event)
+        return self._warn(await self.database.awrite(insert, wake=True, timeout=COMMIT_WITHIN, size=size))
 
-    def _insert(self, event: Event) -> Callable[[Connection], bool]:
+    def _insert(self, event: Event) -> tuple[Callable[[Connection], bool], int]:
+        """What stores ``event``, and the bytes of memory that it takes."""
         digest, created, body, now = bytes.fromhex(event.id), event.created_us, storable(event.body), self.now()
+        old_secret, unknown_name = 1 if event.old_secret else None, None if event.name in _KNOWN_NAMES else 1
+        values = (self.site, created, digest, self._endpoint, event.name, event.request_id, event.secret_name, now, body)
 
         def insert(connection: Connection) -> bool:
             floor = connection.execute("SELECT created FROM floor WHERE site = ?", (self.site,)).fetchone()
             if floor is not None and created < floor[0]:
                 raise StaleEvent("The event is older than this inbox remembers, so it may be a replay.")
             added = connection.execute(
-                "INSERT INTO event (site, created, digest, endpoint, name, request_id, secret_name, received, body, unplanned)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (site, created, digest) DO NOTHING",
-                (self.site, created, digest, self._endpoint, event.name, event.request_id, event.secret_name, now, body),
+                "INSERT INTO event (site, created, digest, endpoint, name, request_id, secret_name, received, body,"
+                " old_secret, unknown_name, unplanned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
+                " ON CONFLICT (site, created, digest) DO NOTHING",
+                (*values, old_secret, unknown_name),
             )
             return added.rowcount == 1
 
-        return insert
+        return insert, len(body) + BESIDE_BODY
 
     def _warn(self, added: bool) -> bool:
         """Say in the log, at most once a minute, when events pile up and no worker is seen."""
@@ -136,9 +136,16 @@ class SQLiteInbox:
         ).fetchone()
         seen = connection.execute("SELECT max(seen) FROM worker WHERE site = ?", (self.site,)).fetchone()[0]
         now = self.now()
-        if count and now - oldest > SILENT_AFTER and (seen is None or now - seen > SILENT_AFTER):
+        if not count or (seen is not None and now - seen <= SILENT_AFTER):
+            return
+        if now - oldest <= SILENT_AFTER:  # a worker may be on its way; and if no further event comes, who would look again?
+            self._later = threading.Timer(SILENT_AFTER + 1, self._warn, (True,))
+            self._later.daemon = True
+            self._later.start()
+        else:
             _log.warning(
-                "%d events stored, no worker seen for %.0f s: start one with Worker(inbox, router) or `perscom-bridge work`.",
+                "%d events stored, no worker seen for %.0f s: nobody handles them. Start one with lifespan=worker.lifespan"
+                " (an app mounted inside another has no lifespan of its own), `flask perscom work` or `perscom-bridge work`.",
                 count,
                 now - (oldest if seen is None else seen),
             )
@@ -146,18 +153,41 @@ class SQLiteInbox:
     def pending(self, connection: Connection, n: int) -> list[Pending]:
         """Up to ``n`` events for which no tasks were made yet, oldest first. One that cannot be read has no event."""
         rows = connection.execute(
-            "SELECT id, body, digest, secret_name FROM event WHERE site = ? AND unplanned = 1 ORDER BY id LIMIT ?",
+            "SELECT id, received, body, digest, secret_name, old_secret FROM event WHERE site = ? AND unplanned = 1"
+            " ORDER BY id LIMIT ?",
             (self.site, n),
         )
-        return [Pending(row, _readable(body, digest, secret_name)) for row, body, digest, secret_name in rows]
+        return [_pending(*row) for row in rows]
 
-    def plan(self, connection: Connection, plans: Mapping[int, Iterable[int]]) -> None:
-        """Make a task in each of the lanes for each event row, and take its mark off. Planning twice changes nothing."""
+    def plan(self, connection: Connection, plans: Iterable[tuple[Pending, Iterable[int]]]) -> None:
+        """Make a task in each of the lanes for each event, and take its mark off. Planning twice changes nothing.
+
+        What :meth:`pending` gave is planned in that order, which is the order of arrival: an event that is older than one about
+        the same entity that was planned before it is marked as superseded.
+        """
         now = self.now()
-        for row, lanes in plans.items():
-            marked = connection.execute("UPDATE event SET unplanned = NULL WHERE id = ? AND unplanned = 1", (row,)).rowcount
-            for lane in lanes if marked else ():
-                self.queue.enqueue(connection, lane, row, due=now)
+        for found, lanes in plans:
+            row = (found.row,)
+            if not connection.execute("UPDATE event SET unplanned = NULL WHERE id = ? AND unplanned = 1", row).rowcount:
+                continue
+            if self._is_superseded(connection, found):
+                connection.execute("UPDATE event SET superseded = 1 WHERE id = ?", row)
+            for lane in lanes:
+                self.queue.enqueue(connection, lane, found.row, due=now, entity=found.entity)
+
+    def _is_superseded(self, connection: Connection, found: Pending) -> bool:
+        if found.event is None or found.entity is None:
+            return False
+        # One from the future, made while the sender's clock was wrong, counts as of its arrival: it must not supersede all
+        # that follows.
+        created, latest = found.event.created_us, int((found.received + AHEAD) * 1e6)
+        newest = connection.execute(
+            "INSERT INTO newest (site, entity, created) VALUES (?, ?, ?) ON CONFLICT (site, entity) DO UPDATE SET"
+            " created = CASE WHEN excluded.created > newest.created THEN excluded.created ELSE newest.created END"
+            " RETURNING created",
+            (self.site, found.entity, min(created, latest)),
+        ).fetchone()[0]
+        return bool(newest > created)
 
     def beat(self, connection: Connection, worker: str) -> None:
         """Note that ``worker`` lives."""
@@ -171,71 +201,26 @@ class SQLiteInbox:
         connection.execute("DELETE FROM worker WHERE id = ?", (worker,))
 
     def prune(self, connection: Connection, n: int = 1000) -> int:
-        """Forget what is too old, up to ``n`` rows a call: bodies after ``keep_bodies``, digests after the horizon.
+        """Forget what is too old, up to ``n`` rows of a kind: bodies after ``keep_bodies``, all the rest after the horizon.
 
-        The floor rises in the same transaction that deletes the digests below it, and never past what the newest accepted event
-        vouches for: a clock that runs ahead cannot make it refuse genuine events. Returns the number of rows changed.
+        The floor never rises past what the newest accepted event vouches for: a clock that runs ahead cannot make it refuse
+        genuine events. Returns the number of rows changed.
         """
         now = self.now()
         newest = connection.execute("SELECT max(created) FROM event WHERE site = ?", (self.site,)).fetchone()[0]
         if newest is None:
             return 0
-        # What waited that long for a destination that is off or gone is given up, or its body would be kept for ever.
-        waiting = connection.execute(
-            "SELECT id FROM event WHERE site = ? AND body IS NOT NULL AND received < ?"
-            " AND EXISTS (SELECT 1 FROM task WHERE task.event = event.id AND task.state = 0) LIMIT ?",
-            (self.site, now - self._keep, n),
-        ).fetchall()
-        for (event,) in waiting:
-            self.queue.bury(connection, event, now, "It waited longer than bodies are kept.")
-        changed = connection.execute(
-            "UPDATE event SET body = NULL WHERE id IN ("
-            " SELECT id FROM event WHERE site = ? AND body IS NOT NULL AND received < ? AND unplanned IS NULL"
-            " AND NOT EXISTS (SELECT 1 FROM task WHERE task.event = event.id AND task.state IN (0, 1)) LIMIT ?)",
-            (self.site, now - self._keep, n),
-        ).rowcount
-        connection.execute("DELETE FROM worker WHERE site = ? AND seen < ?", (self.site, now - _DAY))
         floor = min(newest, int(now * 1e6)) - int(self._horizon * 1e6)
-        old = connection.execute(
-            "SELECT id, created FROM event WHERE site = ? AND created < ? AND body IS NULL ORDER BY created LIMIT ?",
-            (self.site, floor, n),
-        ).fetchall()
-        if not old:
-            return changed
-        raised = min(floor, old[-1][1] + 1)
-        connection.execute(
-            "INSERT INTO floor (site, created) VALUES (?, ?) ON CONFLICT (site) DO UPDATE SET created = excluded.created"
-            " WHERE excluded.created > floor.created",
-            (self.site, raised),
+        connection.execute("DELETE FROM worker WHERE site = ? AND seen < ?", (self.site, now - _DAY))
+        return (
+            forget_bodies(connection, self.queue, now - self._keep, now, n)
+            + forget_events(connection, self.site, floor, n)
+            + forget_entities(connection, self.site, n)
         )
-        for event, _ in old:
-            connection.execute("DELETE FROM attempt WHERE task IN (SELECT id FROM task WHERE event = ?)", (event,))
-            connection.execute("DELETE FROM task WHERE event = ?", (event,))
-            connection.execute("DELETE FROM event WHERE id = ?", (event,))
-        return changed + len(old)
 
     def health(self) -> Health:
         """How the inbox is doing. Blocks for a query; use ``asyncio.to_thread`` in an event loop."""
-        return self.database.read(self._health)
-
-    def _health(self, connection: Connection) -> Health:
-        def one(sql: str) -> float | None:
-            value = connection.execute(sql, (self.site,)).fetchone()[0]
-            return None if value is None else float(value)
-
-        now = self.now()
-        # One count for each state: each has an index of its own, and history none.
-        tasks = "SELECT count(*) FROM task WHERE lane IN (SELECT id FROM lane WHERE site = ? AND queue = 'inbox') AND state"
-        oldest = one("SELECT min(received) FROM event WHERE site = ? AND unplanned = 1")
-        seen = one("SELECT max(seen) FROM worker WHERE site = ?")
-        unplanned = one("SELECT count(*) FROM event WHERE site = ? AND unplanned = 1")
-        return Health(
-            stored=int(one("SELECT count(*) FROM event WHERE site = ? AND body IS NOT NULL") or 0),
-            waiting=int((one(f"{tasks} = 0") or 0) + (one(f"{tasks} = 1") or 0) + (unplanned or 0)),
-            dead=int(one(f"{tasks} = 3") or 0),
-            oldest=None if oldest is None else now - oldest,
-            worker_seen=None if seen is None else now - seen,
-        )
+        return self.database.read(lambda connection: read_health(connection, self.site, self.now()))
 
     def dead_letters(self, n: int = 100) -> list[DeadLetter]:
         """The newest ``n`` tasks that ended without success, newest first. Blocks for a query."""
@@ -262,10 +247,19 @@ class SQLiteInbox:
     def close(self) -> None:
         """Commit what waits and close the file. A later use opens it again."""
         self.database.close()
+        if self._later is not None:
+            self._later.cancel()
 
 
-def _readable(body: bytes, digest: bytes, secret_name: str | None) -> Event | None:
+def _pending(row: int, received: float, *stored: Any) -> Pending:
     try:
-        return restored(body, digest, secret_name)
+        event = restored(*stored)
     except MalformedEvent:
-        return None
+        return Pending(row, None, None, received)
+    return Pending(row, event, _entity(event), received)
+
+
+def _entity(event: Event) -> str | None:
+    """The thing of PERSCOM that an event is about. Its ids are whole numbers; an id that is a text is an automation's own."""
+    number = event.data.get("id") if isinstance(event.data, dict) and event.resource != "webhook" else None
+    return f"{event.resource}/{number}" if type(number) is int and number in _IDS else None

@@ -12,9 +12,12 @@ DEEPEST = 512
 """Levels of nesting that are read, PHP's own limit for JSON."""
 
 
-def lenient(text: bytes | str) -> object:
-    """Decode JSON whose numbers may be out of range; such a number becomes its text. Raises ValueError for what is no JSON."""
-    return json.loads(text, parse_float=_number(float), parse_int=_number(int))
+def lenient(text: bytes | str, members: Callable[[list[tuple[str, object]]], object] | None = None) -> object:
+    """Decode JSON whose numbers may be out of range; such a number becomes its text. Raises ValueError for what is no JSON.
+
+    ``members`` makes an object of its names and values; without it the last one of a name counts.
+    """
+    return json.loads(text, parse_float=_number(float), parse_int=_number(int), object_pairs_hook=members)
 
 
 def _number(convert: Callable[[str], float]) -> Callable[[str], object]:

@@ -47,5 +47,20 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # Who works on a site's inbox, and when it was last seen doing so.
         "CREATE TABLE worker (id TEXT PRIMARY KEY, site TEXT NOT NULL, seen DOUBLE PRECISION NOT NULL)",
     ),
+    (
+        # Marks of an event, each 1 or NULL. `superseded`: a newer one about the same entity was planned before it.
+        "ALTER TABLE event ADD COLUMN superseded INTEGER",
+        "ALTER TABLE event ADD COLUMN old_secret INTEGER",
+        "ALTER TABLE event ADD COLUMN unknown_name INTEGER",
+        "CREATE INDEX event_old_secret ON event (site, received) WHERE old_secret = 1",
+        "CREATE INDEX event_unknown_name ON event (site, name) WHERE unknown_name = 1",
+        # The newest `created` that was planned about each entity (`rankrecord/17`). Nothing below the floor is accepted any
+        # more, so what lies there can supersede nothing and is forgotten.
+        "CREATE TABLE newest (site TEXT NOT NULL, entity TEXT NOT NULL, created BIGINT NOT NULL, PRIMARY KEY (site, entity))",
+        "CREATE INDEX newest_created ON newest (site, created)",
+        # What the event of the task is about: the way from a task to the receipts of its lane about the same entity.
+        "ALTER TABLE task ADD COLUMN entity TEXT",
+        "CREATE INDEX task_receipt ON task (lane, entity, id) WHERE receipt IS NOT NULL",
+    ),
 )
 """Step n (counted from 1) brings the schema from version n - 1 to n."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from ._errors import ConfigurationError
+import logging
 
-__all__ = ["guarded_path", "guards", "normalized"]
+from ._errors import ConfigurationError, VerificationError
+from ._event import Event
+
+__all__ = ["guarded_path", "guards", "normalized", "verified"]
+
+_log = logging.getLogger("perscom_receiver")
 
 
 def guarded_path(path: str | None) -> str | None:
@@ -42,3 +47,14 @@ def guards(guarded: str | None, path: str, root: str) -> bool:
     root = normalized(root)
     inside = path == root or path.startswith(root + "/")
     return normalized(root + path) == guarded or (inside and normalized(path[len(root) :]) == guarded)
+
+
+def verified(left: object, path: str) -> Event:
+    """The event that a middleware left for the app behind it. Raises VerificationError, after a line in the log, for none."""
+    if not isinstance(left, Event):
+        _log.error(
+            "Nothing verified the request to %a: no SignatureMiddleware guards this path. Compare its path= with the route.",
+            path[:100],
+        )
+        raise VerificationError("No SignatureMiddleware guards this path.")
+    return left

@@ -7,27 +7,34 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from fnmatch import translate
-from typing import TypeVar
+from functools import cached_property
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from ._context import Context, takes_context
 from ._errors import ConfigurationError
 from ._event import EVENT_NAMES, Event
+from ._retry import RetryPolicy
 
 __all__ = ["Handler", "Router"]
 
 _log = logging.getLogger("perscom_receiver")
-_Call = TypeVar("_Call", bound=Callable[..., object])
+_HandlerCall: TypeAlias = Callable[[Event], object] | Callable[[Event, Context], object]
+_Call = TypeVar("_Call", bound=_HandlerCall)
 
 
-class Handler(msgspec.Struct, frozen=True, kw_only=True):
+class Handler(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A function and what it wants. ``key`` is stored with each of its tasks: renaming it orphans those that wait."""
 
     key: str
-    call: Callable[[Event], object]
-    """Sync or async. What it returns is kept as the receipt of the task when it is a msgspec.Struct."""
+    call: _HandlerCall
+    """Sync or async, with one parameter or two. :class:`~perscom_receiver.Worker` says what its return and its errors mean."""
     patterns: tuple[str, ...]
     when: Callable[[Event], bool] | None = None
+    """A condition on what is in the event; one that raises is not met."""
+    retry: RetryPolicy | None = None
+    """When a failed call is repeated; None: as the worker does."""
     concurrency: int = 1
     """Tasks of this handler at once. 1 keeps the order in which events arrived."""
     hold: bool = False
@@ -36,6 +43,16 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a task that was cut off in the middle is repeated (at least once) or put aside (at most once)."""
     fingerprint: str | None = None
     """Changes when the handler's settings do; a lane that was switched off is switched on again then."""
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise ConfigurationError(f"The handler {self.key!r} needs a concurrency of at least 1.")
+        self.takes_context  # noqa: B018 - so that a function that cannot be called is refused where it is registered
+
+    @cached_property
+    def takes_context(self) -> bool:
+        """Whether ``call`` has a second parameter, which gets a :class:`Context`."""
+        return takes_context(self.call)
 
     def wants(self, event: Event) -> bool:
         """Whether this handler is to be called for ``event``."""
@@ -61,14 +78,23 @@ class Router:
         return tuple(self._handlers.values())
 
     def on(
-        self, pattern: str, *, name: str | None = None, when: Callable[[Event], bool] | None = None
+        self,
+        pattern: str,
+        *,
+        name: str | None = None,
+        when: Callable[[Event], bool] | None = None,
+        retry: RetryPolicy | None = None,
+        concurrency: int = 1,
+        hold: bool = False,
+        repeat_unclear: bool = True,
     ) -> Callable[[_Call], _Call]:
         """Register the decorated function for events whose name fits ``pattern``.
 
         ``pattern`` is a name (``"user.created"``) or a glob (``"*record.created"``, ``"user.*"``, ``"*"``). ``name`` is the key
-        stored with the tasks, by default ``module.qualname``. ``when`` narrows the choice by what is in the event. Registered
-        for several patterns, a function is still called once per event. Raises ConfigurationError when two functions share a
-        key.
+        stored with the tasks, by default ``module.qualname``. ``when`` narrows the choice by what is in the event, also in its
+        ``data`` and ``changes``. The others are those of a :class:`Handler`. Registered for several patterns (with the same
+        settings), a function is still called once per event. Raises ConfigurationError when two functions share a key, and for
+        a function that takes neither (event) nor (event, context).
         """
 
         def register(call: _Call) -> _Call:
@@ -76,14 +102,21 @@ class Router:
                 raise ConfigurationError(
                     f"A handler of type {type(call).__name__} has no name of its own. Give it one with name=."
                 )
-            key = name or f"{call.__module__}.{call.__qualname__}"
-            known = self._handlers.get(key)
-            if known is None:
-                self.add(Handler(key=key, call=call, patterns=(pattern,), when=when))
-            elif known.call is call and known.when is when:
-                self._handlers[key] = msgspec.structs.replace(known, patterns=(*known.patterns, pattern))
+            handler = Handler(
+                key=name or f"{call.__module__}.{call.__qualname__}",
+                call=call,
+                patterns=(pattern,),
+                when=when,
+                retry=retry,
+                concurrency=concurrency,
+                hold=hold,
+                repeat_unclear=repeat_unclear,
+            )
+            known = self._handlers.get(handler.key)
+            if known is not None and msgspec.structs.replace(known, patterns=handler.patterns) == handler:
+                self._handlers[handler.key] = msgspec.structs.replace(known, patterns=(*known.patterns, pattern))
             else:
-                raise ConfigurationError(f"Two handlers are called {key!r}. Give one of them another name=.")
+                self.add(handler)
             return call
 
         if not isinstance(pattern, str) or not pattern:
@@ -96,7 +129,9 @@ class Router:
     def add(self, handler: Handler) -> None:
         """Register a ready-made handler. Raises ConfigurationError when its key is taken."""
         if handler.key in self._handlers:
-            raise ConfigurationError(f"Two handlers are called {handler.key!r}. Give one of them another name.")
+            raise ConfigurationError(
+                f"Two handlers are called {handler.key!r}, or one with two settings. Give one of them another name=."
+            )
         self._handlers[handler.key] = handler
 
     def matching(self, event: Event) -> tuple[Handler, ...]:

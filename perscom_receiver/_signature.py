@@ -1,4 +1,4 @@
-"""Signing and checking: bytes in, 64 hex digits out. No I/O, no clock, no framework.
+"""Signing and checking: bytes in, 64 hex digits out. No I/O, no framework, and a clock only for secrets that run out.
 
 PERSCOM's ``Signature`` header is the lower-case hex HMAC-SHA256 (RFC 2104) of the raw body; the key is the UTF-8 bytes of
 the secret exactly as typed. There is no prefix, no timestamp and no key id.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TypeAlias
 
-from ._errors import ConfigurationError, EmptyBody, MalformedSignature, MissingSignature, SignatureMismatch
+from ._errors import ConfigurationError, EmptyBody, ExpiredSecret, MalformedSignature, MissingSignature, SignatureMismatch
 
 __all__ = ["SIGNATURE_HEADER", "Secret", "Secrets", "sign", "verify"]
 
@@ -29,16 +30,30 @@ _is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 _log = logging.getLogger("perscom_receiver")
 
 
+def utc_now() -> datetime:
+    """The present moment, aware, in UTC: the default clock of everything here that asks for the time."""
+    return datetime.now(UTC)
+
+
 class Secret:
     """One webhook secret with a name for logs. Immutable; its text and repr never show the value."""
 
-    __slots__ = ("_inner", "_outer", "_value", "name")
+    __slots__ = ("_inner", "_outer", "_value", "name", "valid_until")
 
     name: str
     """What logs call this secret. Empty: a :class:`~perscom_receiver.Verifier` numbers it."""
+    valid_until: datetime | None
+    """The last moment at which it verifies anything, aware; None: it has no end. For the old one while a secret is changed."""
 
-    def __init__(self, value: str | bytes, *, name: str = "") -> None:
-        """``value`` as it stands in PERSCOM, never trimmed or decoded. Raises ConfigurationError when it is blank."""
+    def __init__(self, value: str | bytes, *, name: str = "", valid_until: datetime | None = None) -> None:
+        """``value`` as it stands in PERSCOM, never trimmed or decoded.
+
+        Raises ConfigurationError when it is blank, and for a ``valid_until`` without a time zone.
+        """
+        if valid_until is not None and (not isinstance(valid_until, datetime) or valid_until.utcoffset() is None):
+            raise ConfigurationError(
+                "valid_until needs a moment with a time zone, for example datetime(2026, 3, 9, 12, 0, tzinfo=UTC)."
+            )
         if not isinstance(value, (str, bytes)):
             raise ConfigurationError(f"A secret is str or bytes, not {type(value).__name__}.")
         try:
@@ -48,6 +63,7 @@ class Secret:
         if not value.strip() or not key.strip(b"\0"):  # HMAC pads a key with zero bytes, so they count as nothing
             raise ConfigurationError("The webhook secret is blank, so anybody could sign. Copy it from PERSCOM's webhook form.")
         self.name = name
+        self.valid_until = valid_until
         self._value = key
         # The two halves of HMAC that depend on the key alone are computed once: copying them is faster than hmac.digest(),
         # which looks the algorithm up in OpenSSL on every call (0.66 x at 2 KiB; benchmarks/verify.py).
@@ -57,7 +73,7 @@ class Secret:
 
     def named(self, name: str) -> Secret:
         """The same secret under another name."""
-        return Secret(self._value, name=name)
+        return Secret(self._value, name=name, valid_until=self.valid_until)
 
     def sign(self, body: bytes) -> str:
         """The signature of ``body`` under this secret: 64 lower-case hex digits."""
@@ -113,6 +129,15 @@ def prepare(secrets: Iterable[Secrets]) -> tuple[Secret, ...]:
     )
 
 
+def respelled(secret: Secret, spelling: Callable[[bytes], bytes]) -> Secret | None:
+    """What ``spelling`` makes of the key, under the same name; None when it stays the same or is blank."""
+    key = spelling(secret._value)
+    try:
+        return None if key == secret._value else Secret(key, name=secret.name)
+    except ConfigurationError:
+        return None
+
+
 def warn_of_weakness(secrets: Iterable[Secret]) -> None:
     """Log one warning for each secret that deserves it."""
     for secret in secrets:
@@ -129,8 +154,10 @@ def well_formed(signature: str | None) -> str:
     return signature
 
 
-def match(body: bytes, signature: str, secrets: tuple[Secret, ...]) -> Secret:
-    """The secret under which the well-formed ``signature`` is the one of ``body``; else EmptyBody or SignatureMismatch.
+def match(body: bytes, signature: str, secrets: tuple[Secret, ...], now: Callable[[], datetime] = utc_now) -> Secret:
+    """The secret under which the well-formed ``signature`` is the one of ``body``.
+
+    Raises EmptyBody or SignatureMismatch, and ExpiredSecret when the time of that secret is over.
 
     Both sides of the comparison are ASCII here, so ``compare_digest`` takes constant time and cannot raise.
     """
@@ -138,6 +165,11 @@ def match(body: bytes, signature: str, secrets: tuple[Secret, ...]) -> Secret:
         raise EmptyBody("The body is empty: there is nothing that could have been signed.")
     for secret in secrets:
         if hmac.compare_digest(secret.sign(body), signature):
+            if secret.valid_until is not None and now() > secret.valid_until:
+                raise ExpiredSecret(
+                    f"It is signed with the secret named {secret.name!r}, which was valid until {secret.valid_until}. "
+                    "PERSCOM's webhook form still has it, or somebody else does."
+                )
             return secret
     raise SignatureMismatch("The signature is not the one of these bytes under any known secret.")
 

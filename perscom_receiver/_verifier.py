@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from ._errors import ConfigurationError, MalformedSignature, StaleEvent
-from ._event import Event, verified
-from ._signature import SIGNATURE_HEADER, Secret, Secrets, match, prepare, warn_of_weakness, well_formed
+from ._event import Event, mark_old_secret, verified
+from ._signature import SIGNATURE_HEADER, Secret, Secrets, match, prepare, utc_now, warn_of_weakness, well_formed
 
 __all__ = ["Headers", "Verifier", "utc_now"]
 
@@ -17,11 +17,6 @@ Headers: TypeAlias = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[
 _NAME = SIGNATURE_HEADER.lower()
 _NAME_BYTES = _NAME.encode()
 _NAME_LENGTH = len(_NAME)
-
-
-def utc_now() -> datetime:
-    """The present moment, aware, in UTC: the default clock of everything here that asks for the time."""
-    return datetime.now(UTC)
 
 
 class Verifier:
@@ -36,7 +31,8 @@ class Verifier:
     __slots__ = ("_max_age", "_now", "secrets")
 
     secrets: tuple[Secret, ...]
-    """In the order they are tried. Several are live while a secret is changed; ``Event.secret_name`` tells which one fitted."""
+    """In the order they are tried, the live one first. While a secret is changed the old one stands behind it, perhaps with a
+    ``valid_until``; ``Event.secret_name`` tells which one fitted."""
 
     def __init__(self, *secrets: Secrets, max_age: timedelta | None = None, now: Callable[[], datetime] = utc_now) -> None:
         """Raises ConfigurationError for a blank secret, none at all, or a ``max_age`` that is not positive.
@@ -75,11 +71,13 @@ class Verifier:
     def check(self, signature: str, body: bytes) -> Event:
         """The event in ``body`` if the well-formed ``signature`` is the one of these bytes.
 
-        Raises EmptyBody, SignatureMismatch or StaleEvent (all VerificationError), and MalformedEvent for genuine bytes
-        that hold no event.
+        Raises EmptyBody, SignatureMismatch, ExpiredSecret or StaleEvent (all VerificationError), and MalformedEvent for
+        genuine bytes that hold no event.
         """
-        secret = match(body, signature, self.secrets)
+        secret = match(body, signature, self.secrets, self._now)
         event = verified(body, secret.name)
+        if secret is not self.secrets[0]:
+            mark_old_secret(event)
         if self._max_age is not None and self._now() - event.created > self._max_age:
             raise StaleEvent(f"The event is older than {self._max_age}.")
         return event

@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import socket
-import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
 
-from ._call import call, is_cut_off, written
-from ._errors import ConfigurationError, DestinationError, Unavailable
+from ._call import call, is_cut_off
+from ._errors import ConfigurationError, Unavailable
+from ._event import EVENT_NAMES, Event
 from ._inbox import Pending, SQLiteInbox
+from ._outcomes import done, failed
 from ._retry import RetryPolicy
 from ._router import Handler, Router
-from .queue import Claim, Connection, Result, State, Task
+from ._running import WorkerThread, run_until_signal, working
+from .queue import Claim, Connection, Task
 
-__all__ = ["Worker", "WorkerThread"]
+__all__ = ["Worker"]
 
 _T = TypeVar("_T")
 _log = logging.getLogger("perscom_receiver")
@@ -37,21 +38,23 @@ PRUNE = 3600.0
 PLAN_AT_ONCE = 200
 FARTHEST = 3600.0
 """Seconds ahead that anything may wait for: the longest wait a platform is believed, and more than any of our own."""
-_NOT_TOLD = (500, 502, 504, *range(520, 528))
-"""Statuses of a server that may have done the work before it, or a proxy in front of it, failed."""
+MOST_NEW_NAMES = 100
+"""Names of events nobody knows that are told in the log; each is told once."""
 
 
 class Worker:
     """Handles the events of one inbox with the handlers of one router. Several workers may share an inbox, also in several
     processes, if they have the same handlers.
 
-    Each handler is a lane of its own: one that fails or hangs never delays the others. Success, and what the handler returned
-    if it is a msgspec.Struct, is committed; a failure is tried again by ``retry`` and becomes a dead letter when that gives up.
-    A handler that raises :class:`~perscom_receiver.DestinationError` says by its ``outcome`` what follows.
+    Each handler is a lane of its own: one that fails or hangs never delays the others. One that returns is done, and a
+    msgspec.Struct that it returns is kept as its receipt. One that raises is called again, by its own ``retry`` or the one
+    given here, and becomes a dead letter when that gives up; a :class:`~perscom_receiver.DestinationError` says by its
+    ``outcome`` that something else follows. An event that no handler wants is kept and done.
 
     Delivery is at least once: a handler that was cut off in the middle is called again, so ``event.id`` should make a repeat
     harmless. ``lease`` is in seconds: how long a crashed worker's tasks wait for another one. ``running`` bounds the tasks
-    at once, ``grace`` the seconds that running handlers get when the worker stops.
+    at once, ``grace`` the seconds that running handlers get when the worker stops. ``around`` makes a context for each call of
+    a handler, entered in the handler's own thread or task: ``flask_app.app_context``.
     """
 
     def __init__(
@@ -63,16 +66,20 @@ class Worker:
         lease: float = 15.0,
         running: int = 100,
         grace: float = 10.0,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         if lease < 2 * BEAT or running < 1 or grace < 0:
             raise ConfigurationError(f"A Worker needs lease >= {2 * BEAT:.0f} s, running >= 1 and grace >= 0.")
         self.inbox = inbox
         self.router = router
-        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self.id = ""
+        """Made anew by each run: a worker that was made before a fork is another one in each process."""
         self._retry = retry or RetryPolicy()
         self._lease = lease
         self._running = running
         self._grace = grace
+        self._around = around
+        self._new_names: set[str] = set()
         self._opened: tuple[Handler, ...] | None = None
         self._handlers: dict[str, Handler] = {}
         self._lanes: dict[str, int] = {}
@@ -81,6 +88,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Work until ``stop`` is set (or this is cancelled); then let running handlers end, and give the rest back."""
+        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         stop = stop or asyncio.Event()
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
 
@@ -102,9 +110,25 @@ class Worker:
                 chore.cancel()
             await self._try(lambda connection: self.inbox.leave(connection, self.id))
 
+    def lifespan(self, app: object = None) -> AbstractAsyncContextManager[None]:
+        """Work as long as an app does, then close the inbox: a lifespan for Starlette and FastAPI, or a part of theirs.
+
+        app = FastAPI(lifespan=worker.lifespan)
+
+        @asynccontextmanager
+        async def lifespan(app):            # of an app that has more to open
+            async with worker.lifespan(app):
+                yield
+        """
+        return working(self)
+
     def start_thread(self) -> WorkerThread:
-        """Work in a thread with its own event loop, for programs without one (Flask). Start it after a fork, not before."""
+        """Work in a thread with its own event loop, for programs without one. Start it after a fork, not before."""
         return WorkerThread(self)
+
+    def run_forever(self) -> None:
+        """Work until SIGTERM or Ctrl-C, in the main thread of a process of its own; then close the inbox."""
+        run_until_signal(self)
 
     async def _open_lanes(self) -> bool:
         """Have a lane for each handler, also for those that were registered since. False when the database cannot commit."""
@@ -132,6 +156,8 @@ class Worker:
         except Unavailable as error:
             _log.error("The worker cannot begin: %s", error)
             return False
+        if not handlers:
+            _log.warning("The router has no handlers: events are stored and wait until it has one")
         for name, count in backlog:
             if name not in self._lanes:
                 _log.warning("%d tasks wait for a handler called %r, which this worker does not have", count, name)
@@ -143,7 +169,7 @@ class Worker:
         try:
             due, pending = await self.inbox.database.aread(self._look)
             if pending:
-                plans = {found.row: self._wanted_by(found) for found in pending}
+                plans = [(found, self._wanted_by(found)) for found in pending]
                 await self.inbox.database.awrite(lambda connection: self.inbox.plan(connection, plans))
             elif due is None or due > self.inbox.now() or room <= 0:
                 return False
@@ -177,7 +203,19 @@ class Worker:
                     lanes.append(self._lanes[handler.key])
             except Exception:  # noqa: BLE001 - conditions are code of others
                 _log.exception("The condition of %s failed on %s %s", handler.key, event.id[:12], event.name)
+        if event.name not in EVENT_NAMES:
+            self._tell_new_name(event)
+        if not lanes:
+            _log.info("no handler wants %s %s", event.id[:12], event.name)
         return lanes
+
+    def _tell_new_name(self, event: Event) -> None:
+        if event.name not in self._new_names and len(self._new_names) < MOST_NEW_NAMES:
+            self._new_names.add(event.name)
+            _log.warning(
+                "PERSCOM sent %a, an event that this version does not know: stored, for the handlers whose patterns fit it",
+                event.name[:100],
+            )
 
     def _claims(self, connection: Connection, room: int, running: Collection[Task]) -> list[Claim]:
         """Claims of one ready lane after the other, until there is none or no room."""
@@ -199,46 +237,18 @@ class Worker:
             return  # the lease was lost, or the disk is full: in both cases nothing was done yet
         began = time.perf_counter()
         try:
-            receipt = await call(handler, task.event)
+            returned = await call(handler, task, self._around)
         except (Exception, SystemExit, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cut_off():
                 raise
             # Whatever else a handler raises is an outcome, which is kept.
-            result = self._failed(handler, task, error)
+            result = failed(handler, task, error, handler.retry or self._retry, self.inbox.now())
         else:
-            result = Result(state=State.DONE, outcome="done", receipt=written(receipt, handler))
-            _log.info("handled %s %s by %s", task.event.id[:12], task.event.name, handler.key)
+            result = done(handler, task, returned)
         result = msgspec.structs.replace(result, ms=(time.perf_counter() - began) * 1000)
         # What was done must be remembered, or it would be done again: a disk that is full for a while is waited for.
         while await self._try(lambda connection: self.inbox.queue.settle(connection, task, result, self.inbox.now())) is None:
             await asyncio.sleep(1)
-
-    def _failed(self, handler: Handler, task: Task, error: BaseException) -> Result:
-        """What follows from the error of an attempt, with a line in the log."""
-        now = self.inbox.now()
-        status = error.status if isinstance(error, DestinationError) else None
-        outcome = error.outcome if isinstance(error, DestinationError) else "retry"
-        text = str(error) if isinstance(error, DestinationError) else f"{type(error).__name__} (see the log)"
-        text = text.encode(errors="replace").decode()  # half a surrogate pair cannot be stored
-        # The patience counts from the first real attempt: an event may have waited long for a destination that was off.
-        age = 0.0 if task.first is None else now - task.first
-        wait = self._retry.delay(task.attempt, age=age, chance=random.random())
-        if isinstance(error, DestinationError) and error.retry_after is not None:
-            wait = error.retry_after  # a platform that names a time has not refused
-        if outcome == "retry" and status in _NOT_TOLD:
-            outcome = "unclear"
-        who = f"{handler.key}: {task.event.name} {task.event.id[:12]}, attempt {task.attempt}"
-        if not isinstance(error, DestinationError):
-            _log.error("failed %s", who, exc_info=error)
-        if outcome == "permanent":
-            # Not this event but the destination is at fault: it is switched off, and its events are kept.
-            _log.error("switched off %s: %s", handler.key, text)
-            return Result(state=State.WAITING, outcome=outcome, pause=text, error=text, status=status)
-        if outcome == "rejected" or wait is None or (outcome == "unclear" and not handler.repeat_unclear):
-            _log.error("given up %s: %s", who, text)
-            return Result(state=State.DEAD, outcome=outcome, error=text, status=status)
-        _log.warning("will retry %s in %.0f s: %s", who, wait, text)
-        return Result(state=State.WAITING, outcome=outcome, at=now + wait, hold=handler.hold, error=text, status=status)
 
     async def _beat(self) -> None:
         """Signs of life, renewals of leases and, once an hour, forgetting what is too old."""
@@ -247,7 +257,8 @@ class Worker:
         def beat(connection: Connection, running: Collection[Task], until: float) -> bool:
             inbox.beat(connection, self.id)
             inbox.queue.renew(connection, running, until)
-            inbox.queue.bound(connection, inbox.now() + max(FARTHEST, self._retry.longest * 1.1))
+            waits = [(handler.retry or self._retry).longest * 1.1 for handler in self._handlers.values()]
+            inbox.queue.bound(connection, inbox.now() + max([FARTHEST, *waits]))
             return True
 
         while True:
@@ -277,28 +288,6 @@ class Worker:
         except Unavailable as error:
             _log.error("The worker could not write: %s", error)
             return None
-
-
-class WorkerThread:
-    """A worker in a thread of its own."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="perscom-worker", daemon=True)
-        self._thread.start()
-        self._ready.wait()
-
-    async def _run(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._ready.set()
-        await self._worker.run(self._stop)
-
-    def stop(self) -> None:
-        """Let running handlers end, give the rest back, and wait for that."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join()
 
 
 async def _set_when(stop: asyncio.Event, wake: asyncio.Event) -> None:

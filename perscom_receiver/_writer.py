@@ -22,6 +22,8 @@ _log = logging.getLogger("perscom_receiver")
 
 LARGEST_BATCH = 400
 """Closures in one transaction. Four times the usual number in flight was best on slow and on fast disks."""
+WAITING_LIMIT = 64 * 2**20
+"""Bytes that may wait for a disk that does not commit. What nobody waits for any more lies there until the disk goes on."""
 WAL_LIMIT = 64 * 2**20
 """Bytes of write-ahead log after which the writer itself empties it: passive checkpoints alone let it grow without bound."""
 WAL_PATIENCE = 0.1
@@ -40,11 +42,12 @@ class Connection(Protocol):
 class Write:
     """A closure on its way, and the future of its committed result."""
 
-    __slots__ = ("future", "wake", "work")
+    __slots__ = ("future", "size", "wake", "work")
 
-    def __init__(self, work: Callable[[Connection], object], wake: bool) -> None:
+    def __init__(self, work: Callable[[Connection], object], wake: bool, size: int) -> None:
         self.work = work
         self.wake = wake
+        self.size = size
         self.future: Future[object] = Future()
 
 
@@ -60,6 +63,7 @@ class Writer:
         self._queue: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._open = True
+        self._waiting = first.size
         self._dirty = threading.Event()
         self._ended = threading.Event()
         self._truncated = 0.0
@@ -69,11 +73,18 @@ class Writer:
         self._thread.start()
 
     def put(self, write: Write) -> bool:
-        """Queue it; False when this writer has ended and another one is needed."""
+        """Queue it; False when this writer has ended and another one is needed. Raises Unavailable when too much waits."""
         with self._guard:
             if self._open:
+                if write.size and self._waiting + write.size > WAITING_LIMIT:
+                    raise Unavailable("Too much waits for the disk.")
+                self._waiting += write.size
                 self._queue.put(write)
             return self._open
+
+    def _let_go(self, size: int) -> None:
+        with self._guard:
+            self._waiting -= size
 
     def stop(self) -> None:
         self._queue.put(None)
@@ -91,7 +102,10 @@ class Writer:
         checkpoints.start()
         try:
             while batch := self._next_batch():
+                size = sum(write.size for write in batch)
                 self._commit(connection, batch)
+                batch.clear()  # or it would be held until the next one comes
+                self._let_go(size)
                 self._bound_wal(connection)
         finally:
             self._end(None)
@@ -108,6 +122,8 @@ class Writer:
         while write is not None:
             if write.future.set_running_or_notify_cancel():
                 batch.append(write)
+            else:
+                self._let_go(write.size)
             if len(batch) >= LARGEST_BATCH:
                 return batch
             try:

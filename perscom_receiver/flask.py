@@ -1,81 +1,71 @@
-"""Flask and any WSGI app: a middleware that verifies, and a blueprint that verifies and stores.
-
-Plain WSGI, below Flask: the body is read before anybody can parse a form out of it. Nothing happens here but reading and
-answering; every decision is the gate's, so that Starlette cannot differ.
-"""
+"""Flask: an extension for the app factory, and what it is made of: the middleware, the blueprint, the event of the request."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
-from http import HTTPStatus
-from io import BytesIO
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
 import flask
 from werkzeug.exceptions import Unauthorized
 
-from ._errors import BodyTimeout, ConfigurationError, Refusal, VerificationError
+from . import wsgi
+from ._errors import ConfigurationError, VerificationError
 from ._event import Event
-from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, announced_length, log_refusal, refusal_reply, store
-from ._paths import guarded_path, guards
 from ._receiver import Receiver
-from ._signature import SIGNATURE_HEADER, Secrets
-from ._verifier import Verifier
+from ._router import Router
+from .wsgi import SignatureMiddleware
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication
 
-__all__ = ["SignatureMiddleware", "UnverifiedRequest", "current_event", "webhook_blueprint"]
+    from ._worker import Worker
 
-_log = logging.getLogger("perscom_receiver")
-_EVENT = "perscom_receiver.event"
-_PIECE = 64 * 1024
+__all__ = ["Perscom", "SignatureMiddleware", "UnverifiedRequest", "current_event", "webhook_blueprint"]
+
+_PATH = "/webhooks/perscom"
 
 
 class UnverifiedRequest(Unauthorized, ConfigurationError):
     """A view asked for the event of a request that nothing verified. Answered with 401."""
 
 
-class SignatureMiddleware:
-    """Lets only verified PERSCOM events through to ``path``; everything else passes untouched.
+class Perscom:
+    """The extension. One object serves any number of apps, and all of its settings are in ``app.config``.
 
-    ``path`` is compared with PATH_INFO, with and without SCRIPT_NAME, after doubled and trailing slashes are removed; None
-    guards every request. The view finds the event with :func:`current_event` and can still read the body. ``max_body`` is in
-    bytes; ``max_age`` as in :class:`perscom_receiver.Verifier`.
+        perscom = Perscom(router)
 
-        app.wsgi_app = SignatureMiddleware(app.wsgi_app, secrets=[os.environ["PERSCOM_WEBHOOK_SECRET"]])
+        def create_app() -> Flask:
+            app = Flask(__name__)
+            app.config["PERSCOM_WEBHOOK_SECRET"] = os.environ["PERSCOM_WEBHOOK_SECRET"]   # or several
+            perscom.init_app(app)
+            return app
+
+    With a router it stores what comes to ``path`` in the file ``PERSCOM_INBOX`` (by default ``inbox.db``; below the instance
+    folder unless it is absolute), and ``flask perscom work`` calls the handlers, each in an app context of its own. The worker
+    is ``app.extensions["perscom"]``. Without a router the view at ``path`` is yours, guarded: it finds ``current_event()``.
     """
 
-    def __init__(
-        self,
-        wsgi_app: WSGIApplication,
-        *,
-        secrets: Secrets,
-        path: str | None = "/webhooks/perscom",
-        max_body: int = MAX_BODY,
-        max_age: timedelta | None = None,
-    ) -> None:
-        self.wsgi_app = wsgi_app
-        self._gate = Gate(Verifier(secrets, max_age=max_age), max_body=max_body)
-        self._path = guarded_path(path)
+    def __init__(self, router: Router | None = None, *, path: str = _PATH) -> None:
+        self.router = router
+        self.path = path
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not guards(self._path, _text(environ, "PATH_INFO"), _text(environ, "SCRIPT_NAME")):
-            return self.wsgi_app(environ, start_response)
-        with Intake(self._gate) as intake:
-            found = _verified(intake, environ)
-            if isinstance(found, Reply):
-                start_response(_status_line(found), list(found.headers))
-                return [] if intake.method == "HEAD" else [found.body]
-            environ[_EVENT] = found
-            # The body once more, as if nobody had read it: whole, with its true length, and no longer chunked.
-            environ["wsgi.input"] = BytesIO(found.body)
-            environ["CONTENT_LENGTH"] = str(len(found.body))
-            environ.pop("HTTP_TRANSFER_ENCODING", None)
-            return self.wsgi_app(environ, start_response)
+    def init_app(self, app: flask.Flask) -> None:
+        """Bind the extension to ``app``. Raises ConfigurationError when the secret is missing or blank."""
+        secrets = app.config.get("PERSCOM_WEBHOOK_SECRET")
+        if secrets is None:
+            raise ConfigurationError('Set app.config["PERSCOM_WEBHOOK_SECRET"] before init_app(app).')
+        if self.router is None:
+            app.wsgi_app = SignatureMiddleware(app.wsgi_app, secrets=secrets, path=self.path)  # type: ignore[method-assign]
+            return
+
+        from . import SQLiteInbox, Worker  # here, since a guard needs no database
+
+        file = Path(app.instance_path, app.config.get("PERSCOM_INBOX", "inbox.db"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        inbox = SQLiteInbox(file)
+        worker = app.extensions["perscom"] = Worker(inbox, self.router, around=app.app_context)
+        app.register_blueprint(webhook_blueprint(Receiver(secrets, inbox=inbox), path=self.path, worker=worker))
 
 
 def current_event() -> Event:
@@ -84,87 +74,37 @@ def current_event() -> Event:
     Raises UnverifiedRequest (a ConfigurationError that is answered with 401) when nothing verified it, so that a wrong ``path``
     can never let an unverified call through.
     """
-    event = flask.request.environ.get(_EVENT)
-    if not isinstance(event, Event):
-        _log.error(
-            "Nothing verified the request to %a: no SignatureMiddleware guards this path. Compare its path= with the route.",
-            flask.request.path[:100],
-        )
-        raise UnverifiedRequest(VerificationError.answer)
-    return event
+    try:
+        return wsgi.current_event(flask.request.environ)
+    except VerificationError as error:
+        raise UnverifiedRequest(error.answer) from None
 
 
-def webhook_blueprint(receiver: Receiver, *, path: str = "/webhooks/perscom") -> flask.Blueprint:
+def webhook_blueprint(receiver: Receiver, *, path: str = _PATH, worker: Worker | None = None) -> flask.Blueprint:
     """A blueprint whose one route verifies, stores and answers: 202 for a new event, 200 for one seen before, else a refusal.
 
-        app.register_blueprint(webhook_blueprint(receiver))
+        app.register_blueprint(webhook_blueprint(receiver, worker=worker))
 
-    Register it without anything in front that reads the form: Flask would have emptied the body by then.
+    With a ``worker`` it has a command too: ``flask perscom work``. Register it without anything in front that reads the form:
+    Flask would have emptied the body by then.
     """
     blueprint = flask.Blueprint("perscom", __name__)
+    webhook = wsgi.webhook_app(receiver)
 
     @blueprint.route(path, methods=_ALL_METHODS, strict_slashes=False, provide_automatic_options=False)
-    def perscom() -> flask.Response:
-        with Intake(receiver.gate) as intake:
-            found = _verified(intake, flask.request.environ)
-            reply = found if isinstance(found, Reply) else store(receiver.inbox, found)
-        return flask.Response(reply.body, reply.status, list(reply.headers))
+    def perscom() -> WSGIApplication:
+        return webhook  # Flask calls it, as it does with any WSGI app that a view returns
+
+    if worker is not None:
+
+        @blueprint.cli.command("work", with_appcontext=False)
+        def work() -> None:
+            """Handle what is stored, until SIGTERM or Ctrl-C."""
+            click.echo(f"Working on {worker.inbox.database.path}, {len(worker.router.handlers)} handlers")
+            worker.run_forever()
 
     return blueprint
 
 
 # The gate refuses all but POST with its own sentence, so Flask must let them through to it.
 _ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
-
-
-def _verified(intake: Intake, environ: WSGIEnvironment) -> Event | Reply:
-    """The event of this request, or the refusal to answer it with."""
-    try:
-        signature = environ.get("HTTP_SIGNATURE")
-        # Servers join doubled headers with a comma, which is no well-formed signature.
-        headers = () if signature is None else ((SIGNATURE_HEADER, signature),)
-        intake.open(environ["REQUEST_METHOD"], headers, environ.get("CONTENT_LENGTH"))
-        for piece in _pieces(environ, intake.gate.max_body):
-            intake.add(piece)
-        return intake.event()
-    except Refusal as refusal:
-        log_refusal(refusal, intake, environ.get("PATH_INFO", ""), bool(environ.get("QUERY_STRING")))
-        return refusal_reply(refusal)
-
-
-def _text(environ: WSGIEnvironment, name: str) -> str:
-    """A part of the path as the routes see it. WSGI hands its UTF-8 bytes over as latin-1 (PEP 3333)."""
-    return str(environ.get(name, "")).encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _pieces(environ: WSGIEnvironment, limit: int) -> Iterator[bytes]:
-    """The body piece by piece, at most one piece over the limit.
-
-    Raises BodyTimeout. WSGI has no way to interrupt a read, so the clock is looked at between reads; against a peer that
-    sends a byte a minute only the server or a proxy in front can help (docs/proxies.md).
-    """
-    length = announced_length(environ.get("CONTENT_LENGTH"))
-    if length is not None:
-        left = min(length, limit + 1)
-    elif environ.get("wsgi.input_terminated"):  # chunked; the server ends the stream itself
-        left = limit + 1
-    else:
-        return
-    source: Any = environ["wsgi.input"]
-    deadline = monotonic() + BODY_WITHIN
-    while left > 0:
-        try:
-            piece = source.read(min(left, _PIECE))
-        except Exception as error:  # noqa: BLE001
-            # The peer has gone, or sent chunks that are none. Every server has errors of its own for that, of any base.
-            raise BodyTimeout(f"The body broke off: {type(error).__name__}.") from None
-        if not piece:
-            return
-        if monotonic() > deadline:
-            raise BodyTimeout(f"The body was not complete after {BODY_WITHIN:.0f} s.")
-        left -= len(piece)
-        yield piece
-
-
-def _status_line(reply: Reply) -> str:
-    return f"{reply.status} {HTTPStatus(reply.status).phrase}"

@@ -27,6 +27,9 @@ from ._event import Event, restored
 
 __all__ = ["Claim", "Connection", "Database", "Lane", "Queue", "Result", "State", "Task"]
 
+_RECEIPTS = 10
+"""How many of the newest receipts a task gets."""
+
 
 class State(IntEnum):
     """What a task is doing. The numbers are those in the database."""
@@ -57,6 +60,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """When the first attempt began that the destination itself did not end; None before there was one."""
     unclear: bool
     """The attempt before this one was started and left no receipt: the work may have been done already."""
+    superseded: bool = False
+    """A newer event about the same entity arrived before this one."""
+    receipts: tuple[str, ...] = ()
+    """The newest receipts that the lane has about the same entity, newest first."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -107,11 +114,24 @@ class Queue:
         self._refresh(connection, row[0])
         return int(row[0])
 
-    def enqueue(self, connection: Connection, lane: int, event: int, *, due: float, group_key: str | None = None) -> bool:
-        """Add a task for the row ``event``, not before ``due``. False when the lane has one for that event already."""
+    def enqueue(
+        self,
+        connection: Connection,
+        lane: int,
+        event: int,
+        *,
+        due: float,
+        group_key: str | None = None,
+        entity: str | None = None,
+    ) -> bool:
+        """Add a task for the row ``event``, not before ``due``. False when the lane has one for that event already.
+
+        ``entity`` is what the event is about (``rankrecord/17``): tasks get the receipts of their lane about the same one.
+        """
         added = connection.execute(
-            "INSERT INTO task (lane, event, group_key, due) VALUES (?, ?, ?, ?) ON CONFLICT (event, lane) DO NOTHING",
-            (lane, event, group_key, due),
+            "INSERT INTO task (lane, event, group_key, entity, due) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (event, lane) DO NOTHING",
+            (lane, event, group_key, entity, due),
         ).rowcount
         if added:
             connection.execute(
@@ -169,11 +189,17 @@ class Queue:
         return started.rowcount == 1
 
     def renew(self, connection: Connection, tasks: Iterable[Task], until: float) -> None:
-        """Extend the leases that are still held. A lost one stays lost; ``settle`` will tell."""
-        connection.executemany(
-            "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1",
-            [(until, task.id, task.attempt) for task in tasks],
-        )
+        """Let the leases that are still held end at ``until``. A lost one stays lost; ``settle`` will tell."""
+        lanes = set()
+        for task in tasks:
+            lanes.update(
+                connection.execute(
+                    "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1 RETURNING lane",
+                    (until, task.id, task.attempt),
+                ).fetchall()
+            )
+        for (lane,) in lanes:  # a lease may also become shorter, when a clock that ran ahead was set right
+            self._refresh(connection, lane)
 
     def settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
         """Keep how the attempt ended. False, and nothing is changed, when it is no longer the newest."""
@@ -273,20 +299,35 @@ class Queue:
             )
 
     def _lease(self, connection: Connection, task: int, until: float) -> Task:
-        event, attempt, unclear = connection.execute(
+        event, attempt, unclear, lane, entity = connection.execute(
             "UPDATE task SET state = 1, attempt = attempt + 1, lease = ? WHERE id = ? AND state = 0"
-            " RETURNING event, attempt, started IS NOT NULL",
+            " RETURNING event, attempt, started IS NOT NULL, lane, entity",
             (until, task),
         ).fetchone()
         if unclear:
             connection.execute("UPDATE task SET started = NULL WHERE id = ?", (task,))
-        body, digest, secret_name = connection.execute(
-            "SELECT body, digest, secret_name FROM event WHERE id = ?", (event,)
+        *stored, superseded = connection.execute(
+            "SELECT body, digest, secret_name, old_secret, superseded FROM event WHERE id = ?", (event,)
         ).fetchone()
         first = connection.execute(
             "SELECT min(started) FROM attempt WHERE task = ? AND outcome <> 'permanent'", (task,)
         ).fetchone()[0]
-        return Task(id=task, event=restored(body, digest, secret_name), attempt=attempt, first=first, unclear=bool(unclear))
+        return Task(
+            id=task,
+            event=restored(*stored),
+            attempt=attempt,
+            first=first,
+            unclear=bool(unclear),
+            superseded=bool(superseded),
+            receipts=self._receipts(connection, lane, entity),
+        )
+
+    def _receipts(self, connection: Connection, lane: int, entity: str | None) -> tuple[str, ...]:
+        rows = connection.execute(
+            "SELECT receipt FROM task WHERE lane = ? AND entity = ? AND receipt IS NOT NULL ORDER BY id DESC LIMIT ?",
+            (lane, entity, _RECEIPTS),
+        )
+        return tuple(receipt for (receipt,) in rows)
 
     def _log(self, connection: Connection, task: int, attempt: int, started: float, result: Result) -> None:
         connection.execute(

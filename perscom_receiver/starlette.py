@@ -1,73 +1,20 @@
-"""Starlette and FastAPI: a middleware that verifies, and an app that verifies and stores.
-
-Pure ASGI: the body is read once, checked, and handed on. Nothing happens here but reading and answering; every decision is the
-gate's, so that Flask cannot differ.
-"""
+"""Starlette and FastAPI: the middleware and the app of ``perscom_receiver.asgi``, and the event as a dependency."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from contextlib import AbstractContextManager
-from datetime import timedelta
-from types import TracebackType
-
-import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ._errors import BodyTimeout, ConfigurationError, Refusal, VerificationError
+from . import asgi
+from ._errors import ConfigurationError, VerificationError
 from ._event import Event
-from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, astore, log_refusal, refusal_reply
-from ._paths import guarded_path, guards
-from ._receiver import Receiver
-from ._signature import Secrets
-from ._verifier import Verifier
+from .asgi import SignatureMiddleware, webhook_app
 
 __all__ = ["SignatureMiddleware", "UnverifiedRequest", "current_event", "webhook_app"]
-
-_log = logging.getLogger("perscom_receiver")
-_STATE = "perscom_event"
 
 
 class UnverifiedRequest(HTTPException, ConfigurationError):
     """A handler asked for the event of a request that nothing verified. Answered with 401."""
-
-
-class SignatureMiddleware:
-    """Lets only verified PERSCOM events through to ``path``; everything else passes untouched.
-
-    ``path`` is compared with the request's path, with and without the root path of a mount or a proxy, after doubled and
-    trailing slashes are removed; None guards every HTTP request. The inner app finds the event with :func:`current_event` and
-    can still read the body. ``max_body`` is in bytes; ``max_age`` as in :class:`perscom_receiver.Verifier`.
-
-        app.add_middleware(SignatureMiddleware, secrets=[os.environ["PERSCOM_WEBHOOK_SECRET"]])
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        secrets: Secrets,
-        path: str | None = "/webhooks/perscom",
-        max_body: int = MAX_BODY,
-        max_age: timedelta | None = None,
-    ) -> None:
-        self.app = app
-        self._gate = Gate(Verifier(secrets, max_age=max_age), max_body=max_body)
-        self._path = guarded_path(path)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not guards(self._path, scope["path"], scope.get("root_path", "")):
-            await self.app(scope, receive, send)
-            return
-        with Intake(self._gate) as intake:
-            event = await _verified(intake, scope, receive, send)
-            if event is not None:
-                # A state of its own: what is set here cannot be seen by another request, whatever the server shares.
-                state = {**scope.get("state", {}), _STATE: event}
-                await self.app({**scope, "state": state}, _replay(event.body, receive), send)
 
 
 def current_event(request: Request) -> Event:
@@ -76,139 +23,7 @@ def current_event(request: Request) -> Event:
     Raises UnverifiedRequest (a ConfigurationError that is answered with 401) when nothing verified it, so that a wrong ``path``
     can never let an unverified call through.
     """
-    event = request.scope.get("state", {}).get(_STATE)
-    if not isinstance(event, Event):
-        _log.error(
-            "Nothing verified the request to %a: no SignatureMiddleware guards this path. Compare its path= with the route.",
-            request.scope["path"][:100],
-        )
-        raise UnverifiedRequest(401, VerificationError.answer)
-    return event
-
-
-def webhook_app(receiver: Receiver) -> ASGIApp:
-    """An ASGI app that verifies, stores and answers: 202 for a new event, 200 for one seen before, a refusal otherwise.
-
-    It answers on every path it is given, so it is the endpoint of a route or the whole app of a server:
-
-        Starlette(routes=[Route("/webhooks/perscom", webhook_app(receiver))])
-    """
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
-        else:
-            with Intake(receiver.gate) as intake:
-                event = await _verified(intake, scope, receive, send)
-                if event is not None:
-                    await _answer(send, await astore(receiver.inbox, event))
-
-    return _Endpoint(app)
-
-
-class _Endpoint:
-    """Routes take a function for a view and anything else for an ASGI app."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
-
-
-async def _verified(intake: Intake, scope: Scope, receive: Receive, send: Send) -> Event | None:
-    """The event of this request; None when the request was answered with a refusal, or its sender has gone."""
-    complete = False
     try:
-        headers = scope["headers"]
-        intake.open(scope["method"], headers, dict(headers).get(b"content-length"))
-        complete = await _read(receive, intake)
-        return intake.event() if complete else None
-    except Refusal as refusal:
-        log_refusal(refusal, intake, scope["path"], bool(scope.get("query_string")))
-        # What is not read of the body stands in the way of a next request on this connection (HTTP/2 has streams instead, and
-        # forbids the header: RFC 9113, section 8.2.2).
-        await _answer(send, refusal_reply(refusal), close=not complete and scope.get("http_version", "1.1") < "2")
-        return None
-
-
-async def _read(receive: Receive, intake: Intake) -> bool:
-    """Read the body into ``intake``. False when the sender has gone. Raises BodyTimeout and what the intake raises."""
-    try:
-        with _deadline(BODY_WITHIN):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return False
-                intake.add(message.get("body", b""))
-                if not message.get("more_body", False):
-                    return True
-    except TimeoutError:
-        raise BodyTimeout(f"The body was not complete after {BODY_WITHIN:.0f} s.") from None
-
-
-def _deadline(seconds: float) -> AbstractContextManager[object]:
-    """Raises TimeoutError in its block after ``seconds``."""
-    try:
-        return _Deadline(asyncio.get_running_loop(), seconds)
-    except RuntimeError:  # trio
-        return anyio.fail_after(seconds)
-
-
-class _Deadline:
-    """What ``asyncio.timeout()`` does, at a third of its price: every request pays for it, and hardly one needs it."""
-
-    __slots__ = ("_cancelling", "_expired", "_task", "_timer")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-        task = asyncio.current_task(loop)
-        assert task is not None, "an ASGI app runs in a task"  # noqa: S101
-        self._task = task
-        self._cancelling = task.cancelling()
-        self._expired = False
-        self._timer = loop.call_later(seconds, self._expire)
-
-    def _expire(self) -> None:
-        self._expired = True
-        self._task.cancel()
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._timer.cancel()
-        # Only our own cancellation becomes a timeout; one that came from outside goes on its way.
-        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-            raise TimeoutError from error
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that hands the body out once more, then whatever the server has to say (a disconnect)."""
-    message: Message | None = {"type": "http.request", "body": body, "more_body": False}
-
-    async def replay() -> Message:
-        nonlocal message
-        if message is None:
-            return await receive()
-        first, message = message, None
-        return first
-
-    return replay
-
-
-async def _answer(send: Send, reply: Reply, *, close: bool = False) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in reply.headers]
-    if close:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+        return asgi.current_event(request.scope)
+    except VerificationError as error:
+        raise UnverifiedRequest(401, error.answer) from None

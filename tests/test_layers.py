@@ -38,10 +38,11 @@ BRIDGE = (
 PLACES = {
     "perscom_receiver": {
         "starlette": ["starlette.py"],
-        "anyio": ["starlette.py"],  # what Starlette itself runs on
+        "anyio": ["asgi.py"],  # for servers on trio alone, which have it
         "flask": ["flask.py"],
-        "werkzeug": ["flask.py"],  # what Flask itself is made of
-        "_typeshed": ["flask.py"],  # for type checkers alone
+        "click": ["flask.py"],  # what Flask itself is made of
+        "werkzeug": ["flask.py"],
+        "_typeshed": ["flask.py", "wsgi.py"],  # for type checkers alone
         "psycopg": ["_postgres*.py"],
         "nats": ["_nats*.py"],
     },

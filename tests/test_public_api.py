@@ -19,7 +19,7 @@ LIBRARIES = ("perscom_receiver", "perscom_adapters", "perscom_sender")
 # Users' code relies on these: names may be added, none may go.
 PROMISED = {
     "perscom_receiver": """
-        Secret Secrets sign verify Verifier Event EVENT_NAMES Router Receiver SQLiteInbox Worker php_json PerscomError
+        Secret Secrets sign verify Verifier Event EVENT_NAMES Router Receiver SQLiteInbox Worker php_json explain PerscomError
         VerificationError MalformedEvent PayloadTooLarge MethodRefused ConfigurationError DestinationError DeliveryError
     """,
     "perscom_receiver.queue": "Database Queue",
@@ -28,6 +28,8 @@ PROMISED = {
     "perscom_receiver.flask": "SignatureMiddleware current_event webhook_blueprint",
     "perscom_adapters": "Message Receipt Destination render",
     "perscom_adapters.discord": "payload",
+    "perscom_adapters.slack": "payload",
+    "perscom_adapters.telegram": "payload",
     "perscom_sender": "php_json",
 }
 

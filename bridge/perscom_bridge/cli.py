@@ -30,6 +30,7 @@ COMMANDS = (  # in the order of a first hour; commands/NAME.py holds the click c
     "send",
     "sign",
     "verify",
+    "explain",
 )
 
 
@@ -49,7 +50,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="perscom-receiver", prog_name="perscom-bridge")
 def main() -> None:
-    """Promotions, awards and events from PERSCOM in Discord: readable, once each, nobody pinged by accident.
+    """Promotions, awards and events from PERSCOM in your chats: readable, once each, nobody pinged by accident.
 
     New here? Start with perscom-bridge init, then check. After every change to bridge.toml: check, then restart.
     """

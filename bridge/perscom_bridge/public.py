@@ -10,6 +10,8 @@ from starlette.types import Message, Receive, Scope, Send
 from perscom_receiver import Receiver
 from perscom_receiver.starlette import webhook_app
 
+from .refused import KeepRefused, RefusedRequests
+
 __all__ = ["WEBHOOK_PATH", "PublicApp"]
 
 WEBHOOK_PATH = "/webhooks/perscom"
@@ -18,9 +20,10 @@ WEBHOOK_PATH = "/webhooks/perscom"
 class PublicApp:
     """Paths are compared without trailing and doubled slashes: a redirect would turn PERSCOM's POST into an empty GET."""
 
-    def __init__(self, receiver: Receiver, answered: Callable[[int], None]) -> None:
-        """``answered`` is called with the status of each answer on the webhook path."""
-        self._webhook = webhook_app(receiver)
+    def __init__(self, receiver: Receiver, answered: Callable[[int], None], refused: RefusedRequests | None = None) -> None:
+        """``answered`` is called with the status of each answer on the webhook path; ``refused`` keeps what is refused."""
+        app = webhook_app(receiver)
+        self._webhook = app if refused is None else KeepRefused(app, refused)
         self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -24,6 +24,7 @@ from .config import Config, DestinationConfig, ListenAddress
 from .metrics import Metrics
 from .platforms import extra_of
 from .public import WEBHOOK_PATH, PublicApp
+from .refused import RefusedRequests
 from .routing import router_for
 from .status import Changes, Page, status_app
 
@@ -64,12 +65,17 @@ async def running(
     *,
     now: Callable[[], float] = time.time,
     page: Page | None = None,
+    keep_refused: bool = False,
 ) -> AsyncIterator[Service]:
     """Run the service inside the ``async with`` block; leaving it stops listening, lets handlers end and closes the database.
 
-    ``now`` gives seconds since 1970; ``page`` makes another page than the usual one. Raises ConfigurationError when an address
-    cannot be listened on or the database is none of ours, and Unavailable when it cannot be written.
+    ``now`` gives seconds since 1970; ``page`` makes another page than the usual one; ``keep_refused`` keeps the newest refused
+    requests, and without it those of an earlier run are deleted. Raises ConfigurationError when an address cannot be listened
+    on or the database is none of ours, and Unavailable when it cannot be written.
     """
+    refused = RefusedRequests(config.server.database)
+    if not keep_refused:
+        refused.clear()
     inbox = SQLiteInbox(config.server.database, keep_bodies=config.privacy.keep_bodies, now=now)
     metrics, changes = Metrics(), Changes(inbox)
     with (
@@ -90,7 +96,7 @@ async def running(
         async with (
             _worked(worker, service.broken),
             # h11 bounds the head of a request (16 KiB); httptools, twice as fast, takes whatever a stranger sends.
-            _served(PublicApp(receiver, answered), public_socket, "h11", service.broken),
+            _served(PublicApp(receiver, answered, refused if keep_refused else None), public_socket, "h11", service.broken),
             _served(status_app(config, inbox, metrics, changes, page), status_socket, "auto", service.broken),
         ):
             try:

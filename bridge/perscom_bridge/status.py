@@ -11,10 +11,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from perscom_receiver import SQLiteInbox, Unavailable
+from perscom_receiver.queue import Connection
 
 from .config import Config, ListenAddress
 from .metrics import Metrics
@@ -65,7 +66,15 @@ def status_app(config: Config, inbox: SQLiteInbox, metrics: Metrics, feed: Chang
         return Response(metrics.render(await overview()), media_type="text/plain; version=0.0.4")
 
     routes = [Route("/", root), Route("/changes", changes), Route("/readyz", readyz), Route("/metrics", measure)]
-    return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(config.server.status))])
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(config.server.status))],
+        exception_handlers={Unavailable: _unavailable},
+    )
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"The database cannot be used: {error}\n", status_code=503)
 
 
 def _hosts(status: ListenAddress) -> list[str]:
@@ -76,11 +85,16 @@ def _hosts(status: ListenAddress) -> list[str]:
 
 async def readiness(inbox: SQLiteInbox) -> list[str]:
     """What is missing, in words; empty when the service can do its work."""
+
+    def write(connection: Connection) -> None:
+        inbox.beat(connection, "readyz")  # an empty transaction would need no room on the disk
+        inbox.leave(connection, "readyz")
+
     try:
-        await inbox.database.awrite(lambda connection: None, timeout=2)
+        await inbox.database.awrite(write, timeout=2)
+        health = await asyncio.to_thread(inbox.health)
     except Unavailable as error:
-        return [f"The database cannot be written: {error}"]
-    health = await asyncio.to_thread(inbox.health)
+        return [f"The database cannot be used: {error}"]
     if not health.worked:
         return [f"Events wait since {health.oldest:.0f} s and no worker handles them."]
     return []

@@ -279,6 +279,32 @@ def test_send_takes_the_secret_of_the_environment_when_there_is_no_file(monkeypa
         verify(body, headers["Signature"], SECRET)
 
 
+@pytest.mark.parametrize(("name", "value"), [("secret", SECRET), ("previous_secret", PREVIOUS)])
+def test_send_signs_with_the_secret_that_is_named(name: str, value: str) -> None:
+    configured()
+    with receiver(202) as server:
+        result = run("send", "webhook.test", "--to", server.url, "--secret-name", name)
+    assert result.output.startswith(f"webhook.test to {server.url}, signed with {name}: 202 in ")
+    ((_, headers, body),) = server.got
+    verify(body, headers["Signature"], value)
+
+
+def test_send_shows_that_a_receiver_does_not_know_a_secret_yet() -> None:
+    configured()
+    with receiver(401) as server:
+        result = run("send", "webhook.test", "--to", server.url, "--secret-name", "secret")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"webhook.test to {server.url}, signed with secret: 401")
+
+
+def test_a_secret_that_is_given_in_place_of_its_name_is_not_shown() -> None:
+    configured()
+    with receiver(202) as server:
+        result = run("send", "webhook.test", "--to", server.url, "--secret-name", SECRET)
+    assert (result.exit_code, server.got) == (1, [])
+    assert result.stderr == "There is no secret of that name. Those here are called: secret, previous_secret\n"
+
+
 def test_a_redirect_is_a_failure_that_names_its_target_and_is_not_followed() -> None:
     configured()
     with receiver(308, {"Location": "/webhooks/perscom/\x1b[2J"}) as server:
@@ -355,7 +381,12 @@ def test_a_call_that_cannot_be_made_is_told_in_one_line(arguments: list[str], sa
 
 def test_mistakes_in_the_configuration_are_told_by_every_command_that_reads_it() -> None:
     Path("bridge.toml").write_text(CONFIGURATION.replace('"discord"', '"dicsord"'), encoding="utf-8")
-    for arguments in (["sign"], ["verify", "--signature", "x"], ["send", "webhook.test", "--to", "http://127.0.0.1:9/"]):
+    for arguments in (
+        ["sign"],
+        ["verify", "--signature", "x"],
+        ["explain", "-", "--signature", "x"],
+        ["send", "webhook.test", "--to", "http://127.0.0.1:9/"],
+    ):
         result = run(*arguments, stdin=BODY)
         assert result.exit_code == 1
         assert result.stderr.startswith("bridge.toml\n\n  line 6   destinations.announcements.type\n")

@@ -22,7 +22,7 @@ SECRET = "0123456789abcdef"
 WEBHOOK = "https://discord.com/api/webhooks/1130112233445566778/Zq7xTokenOfTheChannelForEverybody"
 PROGRAM = Path(sys.executable).with_name("perscom-bridge")
 
-LANGUAGES = {"caddyfile", "json", "nginx", "python", "sh", "text", "toml", "yaml"}
+LANGUAGES = {"caddyfile", "diff", "json", "nginx", "python", "sh", "text", "toml", "yaml"}
 FOREIGN = {"cd", "chmod", "cp", "curl", "docker", "git", "journalctl", "openssl", "sudo"}
 """Commands of the shell blocks that are not ours."""
 
@@ -155,6 +155,6 @@ def test_a_command_that_is_not_there_would_be_noticed() -> None:
 
 
 def test_every_link_leads_to_a_file_of_the_repository_or_to_https(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), target

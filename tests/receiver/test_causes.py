@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from typing import Any
 
@@ -18,7 +20,7 @@ from perscom_receiver import (
     Refusal,
     Secret,
     SignatureMismatch,
-    _causes,
+    _diagnosis,
     php_json,
     sign,
 )
@@ -31,33 +33,59 @@ HEADERS, BODY = signed_request("rankrecord.created", SECRET)
 
 @pytest.fixture(autouse=True)
 def looked_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_causes, "_last_look", float("-inf"))
+    monkeypatch.setattr(_diagnosis, "_last_look", float("-inf"))
 
 
 def cause(body: bytes, signature: str = HEADERS["Signature"], *, at: float = 0.0) -> str:
-    return _causes.likely_cause(SignatureMismatch(), "POST", False, signature, body, SECRETS, lambda: at)
+    return _diagnosis.likely_cause(SignatureMismatch(), "POST", False, {"Signature": signature}, body, SECRETS, lambda: at)
+
+
+def head_cause(refusal: Refusal, method: str = "POST", *, query: bool = False, signature: str | None = None) -> str:
+    headers = {} if signature is None else {"Signature": signature}
+    return _diagnosis.likely_cause(refusal, method, query, headers, b"", SECRETS)
 
 
 @pytest.mark.parametrize(
     ("method", "query", "words"),
-    [("GET", True, "Set the method of the webhook to POST"), ("GET", False, "redirect"), ("PUT", False, "Only POST")],
+    [("GET", True, "Set the method of the webhook to POST"), ("GET", False, "probably a browser"), ("PUT", False, "Only POST")],
 )
 def test_a_method_has_its_own_cause(method: str, query: bool, words: str) -> None:
-    assert words in _causes.likely_cause(MethodRefused("Only POST can be verified."), method, query, "", b"", SECRETS)
+    assert words in head_cause(MethodRefused("Only POST can be verified."), method, query=query)
+
+
+def test_a_get_with_a_signature_and_nothing_that_was_signed_is_a_redirected_post() -> None:
+    told = head_cause(MethodRefused(), "GET", signature=HEADERS["Signature"])
+    assert told.startswith("A GET without a query, but with a Signature: probably a POST that a redirect turned into a GET")
 
 
 @pytest.mark.parametrize(
     ("refusal", "words"),
     [
         (MissingSignature(), "a proxy removed it"),
-        (MalformedSignature("There is more than one."), "There is more than one. PERSCOM sends 64"),
         (EmptyBody("Nothing came."), "Nothing came."),
         (PayloadTooLarge("More than 5 bytes."), "More than 5 bytes."),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_other_refusals_speak_for_themselves(refusal: Refusal, words: str) -> None:
-    assert words in _causes.likely_cause(refusal, "POST", False, "", b"", SECRETS)
+    assert words in head_cause(refusal)
+
+
+@pytest.mark.parametrize(
+    ("signature", "words"),
+    [
+        (HEADERS["Signature"].upper(), "The Signature header is in capital letters."),
+        (f"sha256={HEADERS['Signature']}", "The Signature header has a prefix."),
+        (f"'{HEADERS['Signature']}'", "The Signature header is in quotes."),
+        (f"{HEADERS['Signature']}, {HEADERS['Signature']}", "The Signature header is there more than once."),
+        (base64.b64encode(bytes.fromhex(HEADERS["Signature"])).decode(), "The Signature header is in base64."),
+        (HEADERS["Signature"][1:], "The Signature header is nothing that PERSCOM writes."),
+    ],
+    ids=["capitals", "prefix", "quotes", "twice", "base64", "cut short"],
+)
+def test_a_misspelt_signature_is_described_and_not_shown(signature: str, words: str) -> None:
+    told = head_cause(MalformedSignature(), signature=signature)
+    assert told == f"{words} PERSCOM sends 64 lower-case hex digits, once, without a prefix."
 
 
 @pytest.mark.parametrize(
@@ -78,30 +106,51 @@ def test_white_space_around_the_body_is_named_with_certainty(around: str) -> Non
     assert "Certain: something added white space" in cause(around.format(BODY.decode()).encode())
 
 
+def test_a_body_that_was_compressed_is_named_with_certainty() -> None:
+    assert "Certain: something compressed the body" in cause(gzip.compress(BODY))
+
+
+@pytest.mark.parametrize("secret", [f"{SECRET} ", f" {SECRET}", f"{SECRET}\n"], ids=repr)
+def test_white_space_that_perscoms_secret_has_and_ours_has_not_is_named_with_certainty(secret: str) -> None:
+    told = cause(BODY, sign(BODY, secret))
+    assert "Certain: the secret in PERSCOM's webhook form begins or ends with white space" in told
+    assert "The secret is right" not in told
+
+
 @pytest.mark.parametrize(
-    "body", [BODY, b"x", BODY.replace(b"rank", b"runk"), BODY + b"{}"], ids=["another secret", "junk", "tampered", "appended"]
+    ("body", "words"),
+    [
+        (BODY, "another secret than the one in PERSCOM's webhook form"),
+        (BODY.replace(b"rank", b"runk"), "another secret than the one in PERSCOM's webhook form"),
+        (json.dumps(json.loads(BODY), sort_keys=True).encode(), "something parsed the body and wrote it again"),
+        (b"x", "not from PERSCOM"),
+        (BODY + b"{}", "not from PERSCOM"),
+        (BODY[:-5], "not from PERSCOM, or cut on the way"),
+    ],
+    ids=["another secret", "tampered", "sorted", "junk", "appended", "cut"],
 )
-def test_nothing_is_certain_unless_the_signature_was_reproduced(body: bytes) -> None:
+def test_nothing_is_certain_unless_the_signature_was_reproduced(body: bytes, words: str) -> None:
     told = cause(body, sign(BODY, "a secret that is not live"))
+    assert told.startswith(f"Signature mismatch. Probably {words}")
     assert "Certain" not in told
-    assert "Probably another secret" in told
+    assert "The secret is right" not in told
 
 
 def test_a_large_body_is_not_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_causes, "_variants", looked_into)
-    assert "Probably" in cause(b" " * (_causes.LARGEST + 1))
+    monkeypatch.setattr(_diagnosis, "find", looked_into)
+    assert "Probably" in cause(b" " * (_diagnosis.LARGEST + 1))
     with pytest.raises(AssertionError):
-        cause(b" " * _causes.LARGEST)
+        cause(b" " * _diagnosis.LARGEST)
 
 
 def test_looks_are_far_between(monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood of bad requests must not cost more than the check itself."""
     assert "Certain" in cause(BODY + b"\n", at=100.0)
-    assert "Certain" not in cause(BODY + b"\n", at=100.0 + _causes.PAUSE * 0.9)
-    assert "Certain" in cause(BODY + b"\n", at=100.0 + _causes.PAUSE * 1.1)
+    assert "Certain" not in cause(BODY + b"\n", at=100.0 + _diagnosis.PAUSE * 0.9)
+    assert "Certain" in cause(BODY + b"\n", at=100.0 + _diagnosis.PAUSE * 1.1)
 
 
-def looked_into(body: bytes) -> Any:
+def looked_into(*_: object) -> Any:
     raise AssertionError("looked into the body")
 
 
@@ -115,9 +164,9 @@ def looked_into(body: bytes) -> Any:
 @example(body=b"\xff\xfe\x00\x00")
 @example(body=b'{"99999999999999999999":1}')
 def test_any_body_whatever_has_a_cause(body: bytes) -> None:
-    _causes._last_look = float("-inf")
+    _diagnosis._last_look = float("-inf")
     told = cause(body)
-    assert "Probably another secret" in told
+    assert told.startswith("Signature mismatch. Probably ")
     assert len(told) < 300
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from html import escape
 from typing import Any
 
 import pytest
@@ -395,9 +396,11 @@ class TestStorable:
             lambda inner: (
                 inner.map(lambda text: f'["x",{text}]')
                 | inner.map(lambda text: f'{{"k":{text},"z":null}}')
+                | inner.map(lambda text: f'{{"k":{text},"k":null}}')
                 | hidden_names.flatmap(lambda name: inner.map(lambda text: f'{{"{name}":{text},"z":null}}'))
                 | inner.map(lambda text: f'{{"k":{json.dumps(text)}}}')
                 | inner.map(lambda text: f'{{"k":{json.dumps(f"  {text}")}}}')
+                | inner.map(lambda text: f'{{"k":{json.dumps(escape(text))}}}')
             ),
             max_leaves=5,
         ),
@@ -444,6 +447,58 @@ class TestStorable:
     def test_a_text_that_only_speaks_of_a_password_stays(self, text: str) -> None:
         body = body_with(data={"text": text}, changes={"text": text})
         assert storable(body) == body
+
+    @pytest.mark.parametrize("name", sorted(HIDDEN_COLUMNS))
+    @pytest.mark.parametrize(
+        "spelled",
+        [
+            escape,
+            lambda text: escape(escape(text)),
+            lambda text: f"Changed: {text}",
+            lambda text: f"Changed: {escape(text)}, by nobody",
+            lambda text: f"<p>{escape(json.dumps({'before': text}))}</p>",
+            lambda text: json.dumps(json.dumps(text)),
+            lambda text: f"{text[:-20]}",
+            lambda text: escape(text)[:-20],
+            lambda text: escape(text).replace(text[12], f"&#{ord(text[12])};"),
+            lambda text: "&#" + "9" * 5000 + ";" + text,
+        ],
+        ids=[
+            *("for HTML", "for HTML twice", "in a sentence", "for HTML in a sentence", "in JSON in HTML"),
+            *("in a text in a text", "cut off", "for HTML, cut off", "a letter as an entity", "behind an entity without end"),
+        ],
+    )
+    def test_a_template_brings_them_to_no_disk_however_it_writes_them_out(
+        self, name: str, spelled: Callable[[str], str]
+    ) -> None:
+        written = f'{{"rank":4,"{name}":{{"old":"canary-7f3a","new":"canary-9b1c-and-a-tail"}}}}'
+        for member in ({"text": spelled(written)}, [spelled(written)], spelled(written)):
+            stored = storable(body_with(data=member, changes=None))
+            assert b"canary" not in stored
+            assert Event.parse(stored).data
+            assert storable(stored) == stored
+
+    def test_what_a_template_writes_besides_stays_as_it_is_read(self) -> None:
+        written = escape('{"name":"O\'Brien","password":"x","note":"<b>"}')
+        stored = Event.parse(storable(body_with(data={"id": "7", "text": written}, changes=None)))
+        assert stored.template == {"id": "7", "text": '{"name":"O\'Brien","note":"<b>"}'}
+
+    @pytest.mark.parametrize(
+        "members",
+        [
+            '"changes":{"password":"canary"},"changes":{"id":7}',
+            '"data":{"user":{"password":"canary"},"user":null}',
+            '"changes":{"password":"canary","password":"canary too"}',
+            '"data":{"a":"{\\"password\\":\\"canary\\"}","a":1}',
+            '"data":{"a":"{\\"b\\":{\\"password\\":\\"canary\\"},\\"b\\":1}"}',
+        ],
+    )
+    def test_a_name_that_is_there_twice_hides_nothing(self, members: str) -> None:
+        body = f'{{"event":"a.b","created":"{CREATED}",{members}}}'.encode()
+        event, stored = Event.parse(body), storable(body)
+        assert b"canary" not in stored
+        again = Event.parse(stored)
+        assert (again.name, again.created, again.changes) == (event.name, event.created, event.changes)
 
     @pytest.mark.parametrize("levels", [400, 480, 500, 509])
     @pytest.mark.parametrize("name", sorted(HIDDEN_COLUMNS))

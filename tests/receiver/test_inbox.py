@@ -33,7 +33,8 @@ from perscom_receiver import (
     Verifier,
     php_json,
 )
-from perscom_receiver.queue import Connection, Queue, Result, State, Task
+from perscom_receiver._migrations import MIGRATIONS
+from perscom_receiver.queue import Connection, Database, Queue, Result, State, Task
 from perscom_receiver.testing import make_event, signed_request
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -90,7 +91,7 @@ def plan(inbox: SQLiteInbox, *lanes: str) -> None:
 
     def work(connection: Connection) -> None:
         ids = [inbox.queue.lane(connection, lane, width=100) for lane in lanes]
-        inbox.plan(connection, {found.row: ids for found in inbox.pending(connection, 1000)})
+        inbox.plan(connection, [(found, ids) for found in inbox.pending(connection, 1000)])
 
     inbox.database.write(work)
 
@@ -308,8 +309,8 @@ class TestPlans:
 
         def twice(connection: Connection) -> None:
             lanes = [inbox.queue.lane(connection, name) for name in ("one", "two")]
-            inbox.plan(connection, {found.row: lanes})
-            inbox.plan(connection, {found.row: lanes})
+            inbox.plan(connection, [(found, lanes)])
+            inbox.plan(connection, [(found, lanes)])
 
         inbox.database.write(twice)
         inbox.database.write(twice)
@@ -328,6 +329,185 @@ class TestPlans:
             inbox.add(event)
         assert pending(inbox) == events
         assert [found.event for found in inbox.database.read(lambda c: inbox.pending(c, 2))] == events[:2]
+
+
+def about(seconds: float, number: object = 7, name: str = "user.updated", **overrides: object) -> Event:
+    """An event about the thing of that number, created so many seconds after START."""
+    return make_event(name, created=START + timedelta(seconds=seconds), data={"id": number}, **overrides)
+
+
+def superseded(inbox: SQLiteInbox) -> list[bool]:
+    """The marks of all events, in the order in which they arrived."""
+    return [
+        mark == 1 for (mark,) in inbox.database.read(lambda c: c.execute("SELECT superseded FROM event ORDER BY id").fetchall())
+    ]
+
+
+class TestSuperseded:
+    @pytest.fixture(autouse=True)
+    def later(self, clock: Clock) -> None:
+        clock.now += 1000  # all these events were created a while ago
+
+    def arrive(self, inbox: SQLiteInbox, *events: Event) -> list[bool]:
+        for event in events:
+            assert inbox.add(event)
+        plan(inbox, "handler")
+        return superseded(inbox)
+
+    def test_an_older_one_that_arrives_after_a_newer_one_is_marked(self, inbox: SQLiteInbox) -> None:
+        assert self.arrive(inbox, about(0), about(2), about(1)) == [False, False, True]
+        assert [task.superseded for task in claim(inbox, "handler")] == [False, False, True]
+
+    def test_it_does_not_matter_whether_they_are_planned_together(self, inbox: SQLiteInbox) -> None:
+        for event in (about(0), about(2), about(1), about(3), about(2.5)):
+            marks = self.arrive(inbox, event)
+        assert marks == [False, False, True, False, True]
+
+    def test_one_that_waits_while_newer_ones_arrive_came_first_all_the_same(self, inbox: SQLiteInbox) -> None:
+        assert self.arrive(inbox, *(about(n) for n in range(5))) == [False] * 5
+
+    def test_created_updated_and_deleted_are_states_of_one_thing(self, inbox: SQLiteInbox) -> None:
+        events = [about(n, name=f"rankrecord.{action}") for n, action in ((2, "deleted"), (1, "updated"), (0, "created"))]
+        assert self.arrive(inbox, *events) == [False, True, True]
+
+    def test_two_of_the_same_moment_do_not_supersede_each_other(self, inbox: SQLiteInbox) -> None:
+        assert self.arrive(inbox, about(0, request_id="a"), about(0, request_id="b")) == [False, False]
+
+    @pytest.mark.parametrize(
+        "older",
+        [
+            about(0, 8),
+            about(0, name="message.updated"),
+            about(0, "7"),
+            about(0, True),
+            about(0, 7.5),
+            about(0, None),
+            about(0, 0),
+            about(0, 2**63),
+            make_event("user.updated", created=START, data=[7]),
+            make_event("user.updated", created=START, data={}),
+            make_event("webhook.test", created=START, data={"id": 7}),
+        ],
+        ids=["another number", "another resource", "text", "bool", "float", "null", "0", "huge", "list", "no id", "test"],
+    )
+    def test_nothing_else_is_the_same_thing(self, inbox: SQLiteInbox, older: Event) -> None:
+        newer = about(1, name="webhook.test") if older.name == "webhook.test" else about(1)
+        assert self.arrive(inbox, newer, older) == [False, False]
+
+    def test_sites_in_one_file_stay_apart(self, path: Path, clock: Clock) -> None:
+        alpha, bravo = (SQLiteInbox(path, site=site, now=clock) for site in ("alpha", "bravo"))
+        assert self.arrive(alpha, about(1)) == [False]
+        assert self.arrive(bravo, about(0)) == [False, False]
+        alpha.close()
+        bravo.close()
+
+    def test_an_event_that_no_handler_wants_counts_too(self, inbox: SQLiteInbox) -> None:
+        inbox.add(about(1))
+        plan(inbox)
+        assert self.arrive(inbox, about(0)) == [False, True]
+
+    def test_one_from_the_future_does_not_supersede_what_follows(self, inbox: SQLiteInbox, clock: Clock) -> None:
+        inbox.add(about(DAY))  # PERSCOM's clock was wrong for a moment
+        clock.now += 2 * DAY  # and nobody worked for long
+        marks = self.arrive(inbox, *(about(1000 + n) for n in (61, 62, 61.5)))
+        assert marks == [False, False, False, True]
+
+    def test_a_sender_a_little_ahead_is_no_trouble(self, inbox: SQLiteInbox, clock: Clock) -> None:
+        now = clock.now - START.timestamp()
+        assert self.arrive(inbox, about(now + 50), about(now + 49)) == [False, True]
+
+    def test_the_mark_and_its_memory_outlive_the_bodies_and_a_restart(self, inbox: SQLiteInbox, clock: Clock) -> None:
+        self.arrive(inbox, about(1), about(0))
+        settle(inbox, claim(inbox, "handler"), Result(state=State.DONE, outcome="done"))
+        clock.now += 31 * DAY
+        assert prune(inbox) == 2
+        inbox.close()
+        assert self.arrive(inbox, about(0.5)) == [False, True, True]
+
+    def test_what_is_below_the_floor_is_forgotten_and_nothing_else(self, inbox: SQLiteInbox, clock: Clock) -> None:
+        clock.now += 10 * DAY
+        for days, number in ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (9, 1)):
+            inbox.add(about(days * DAY, number))
+        handle(inbox)
+        clock.now += 393 * DAY
+        inbox.add(about(403 * DAY, 6))
+        handle(inbox)
+        while prune(inbox, 2):
+            floor = one(inbox, "SELECT max(created) FROM floor") or 0
+            assert one(inbox, "SELECT count(*) FROM newest WHERE created >= ?", floor) >= 4, "never too early"
+        rows = inbox.database.read(lambda c: c.execute("SELECT entity FROM newest ORDER BY entity").fetchall())
+        assert rows == [("user/1",), ("user/4",), ("user/5",), ("user/6",)]
+
+    @settings(max_examples=30, deadline=None)
+    @given(batches=st.lists(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 6)), max_size=6), min_size=1, max_size=5))
+    def test_in_any_order_those_are_marked_that_something_newer_came_before(self, batches: list[list[tuple[int, int]]]) -> None:
+        newest: dict[int, int] = {}
+        expected = []
+        with tempfile.TemporaryDirectory() as folder:
+            inbox = SQLiteInbox(Path(folder) / "inbox.db", now=Clock(START.timestamp() + 1000))
+            for batch in batches:
+                for number, created in batch:
+                    inbox.add(about(created, number))
+                    expected.append(newest.get(number, -1) > created)
+                    newest[number] = max(created, newest.get(number, -1))
+                plan(inbox, "handler")
+            found = superseded(inbox)
+            inbox.close()
+        assert found == expected
+
+    def test_several_who_plan_at_once_mark_what_one_alone_would(self, path: Path, clock: Clock) -> None:
+        """Each has a writer and a connection of its own, as a process would."""
+        inboxes = [SQLiteInbox(path, now=clock) for _ in range(4)]
+        moments = [(n * 7919) % 300 for n in range(300)]
+        done = threading.Event()
+
+        def plan_some(inbox: SQLiteInbox) -> None:
+            found = inbox.database.read(lambda c: inbox.pending(c, 7))
+            inbox.database.write(lambda c: inbox.plan(c, [(each, ()) for each in found]))
+
+        def work(inbox: SQLiteInbox) -> None:
+            while not done.is_set() or inbox.health().oldest is not None:
+                plan_some(inbox)
+
+        with ThreadPoolExecutor(4) as pool:
+            workers = [pool.submit(work, inbox) for inbox in inboxes]
+            for n, moment in enumerate(moments):
+                inboxes[n % 4].add(about(moment, n % 3 + 1))
+            done.set()
+            for worker in workers:
+                worker.result(30)
+        newest = [-1, -1, -1]
+        for n, (moment, mark) in enumerate(zip(moments, superseded(inboxes[0]), strict=True)):
+            assert mark is (newest[n % 3] > moment), n
+            newest[n % 3] = max(moment, newest[n % 3])
+        for inbox in inboxes:
+            inbox.close()
+
+
+class TestUpgrade:
+    def test_a_file_of_the_first_schema_is_copied_and_goes_on(self, path: Path, clock: Clock) -> None:
+        old = Database(path, migrations=MIGRATIONS[:1])
+        event = about(0)
+        old.write(
+            lambda c: (
+                c.execute(
+                    "INSERT INTO event (site, created, digest, endpoint, name, received, body, unplanned)"
+                    " VALUES ('default', ?, ?, '', ?, ?, ?, 1)",
+                    (event.created_us, bytes.fromhex(event.id), event.name, clock.now, event.body),
+                ).rowcount
+            )
+        )
+        old.close()
+        inbox = SQLiteInbox(path, now=clock)
+        assert inbox.add(event) is False
+        plan(inbox, "handler")
+        assert [(task.event, task.superseded) for task in claim(inbox, "handler")] == [(event, False)]
+        assert inbox.add(about(-1))
+        plan(inbox, "handler")
+        assert [task.superseded for task in claim(inbox, "handler")] == [True]
+        inbox.close()
+        with closing(sqlite3.connect(path.with_name("inbox.db.schema-1"))) as copy:
+            assert copy.execute("SELECT count(*) FROM event").fetchone() == (1,)
 
 
 class TestForgetting:
@@ -407,7 +587,7 @@ class TestForgetting:
         inbox.add(at(START + timedelta(days=401)))
 
         def fail(connection: Connection) -> None:
-            assert inbox.prune(connection) == 2, "a body, then the digest"
+            assert inbox.prune(connection) == 3, "a body, the digest, and what was newest about that user"
             raise ValueError("the disk caught fire")
 
         with pytest.raises(ValueError, match="fire"):
@@ -636,6 +816,20 @@ class TestHealth:
         settle(inbox, tasks[:1], Result(state=State.DONE, outcome="done"))
         settle(inbox, tasks[1:], Result(state=State.DEAD, outcome="rejected", error="No."))
         assert (inbox.health().stored, inbox.health().waiting, inbox.health().dead) == (3, 0, 2)
+
+    def test_names_that_nobody_knows_are_counted_each_for_itself(self, inbox: SQLiteInbox) -> None:
+        for name, count in (("medal.polished", 2), ("user.created", 3), ("unit.moved", 1), ("webhook.test", 1)):
+            for _ in range(count):
+                inbox.add(make_event(name, data={}))
+        assert inbox.health().unknown_names == {"medal.polished": 2, "unit.moved": 1}
+        handle(inbox)
+        inbox.close()
+        assert inbox.health().unknown_names == {"medal.polished": 2, "unit.moved": 1}
+
+    def test_a_name_that_is_known_by_now_is_unknown_no_more(self, inbox: SQLiteInbox, monkeypatch: pytest.MonkeyPatch) -> None:
+        inbox.add(make_event("medal.polished", data={}))
+        monkeypatch.setattr("perscom_receiver._health.EVENT_NAMES", ("medal.polished",))
+        assert inbox.health().unknown_names == {}
 
     def test_events_that_wait_while_no_worker_is_seen_are_not_worked(self, inbox: SQLiteInbox, clock: Clock) -> None:
         inbox.add(make_event("user.created"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perscom_receiver import EVENT_NAMES, ConfigurationError, Event, Handler, Router
+from perscom_receiver import EVENT_NAMES, ConfigurationError, Event, Handler, RetryPolicy, Router
 from perscom_receiver._router import matches
 from perscom_receiver.testing import make_event
 
@@ -161,6 +162,53 @@ class TestWhen:
             router.on("user.updated")(first)
         router.on("user.updated", name="other")(first)
         assert len(router.handlers) == 2
+
+    def test_it_may_look_at_data_and_at_changes(self, router: Router) -> None:
+        router.on("user.updated", when=lambda event: "rank_id" in event.changes)(first)
+        assert router.matching(make_event("user.updated", changes={"rank_id": 5}))
+        assert not router.matching(make_event("user.updated", changes=[]))
+
+
+class TestSettings:
+    SETTINGS: ClassVar[dict[str, Any]] = {
+        "retry": RetryPolicy(first=60, give_up_after=3600),
+        "concurrency": 4,
+        "hold": True,
+        "repeat_unclear": False,
+    }
+
+    def test_they_are_those_of_the_handler(self, router: Router) -> None:
+        router.on("user.*", **self.SETTINGS)(first)
+        (handler,) = router.handlers
+        assert {name: getattr(handler, name) for name in self.SETTINGS} == self.SETTINGS
+
+    def test_without_them_a_handler_is_as_harmless_as_can_be(self, router: Router) -> None:
+        router.on("user.*", name="k")(first)
+        assert router.handlers == (Handler(key="k", call=first, patterns=("user.*",)),)
+        (handler,) = router.handlers
+        assert (handler.retry, handler.concurrency, handler.hold, handler.repeat_unclear) == (None, 1, False, True)
+
+    def test_for_several_patterns_they_are_given_each_time(self, router: Router) -> None:
+        router.on("user.*", **self.SETTINGS)(router.on("*.created", **self.SETTINGS)(first))
+        assert [handler.patterns for handler in router.handlers] == [("*.created", "user.*")]
+
+    @pytest.mark.parametrize("name", SETTINGS)
+    def test_one_function_cannot_have_two(self, router: Router, name: str) -> None:
+        router.on("user.*", **self.SETTINGS)(first)
+        with pytest.raises(ConfigurationError, match="one with two settings"):
+            router.on("*.created", **{key: value for key, value in self.SETTINGS.items() if key != name})(first)
+
+    def test_a_method_is_the_same_function_each_time_it_is_named(self, router: Router) -> None:
+        greeter = Greeter()
+        router.on("user.*")(router.on("*.created")(greeter.greet))
+        assert len(router.handlers) == 1
+        with pytest.raises(ConfigurationError, match="Two handlers"):
+            router.on("message.*")(Greeter().greet)
+
+    @pytest.mark.parametrize("concurrency", [0, -1])
+    def test_a_handler_that_could_never_run_is_refused(self, router: Router, concurrency: int) -> None:
+        with pytest.raises(ConfigurationError, match="concurrency"):
+            router.on("user.*", concurrency=concurrency)(first)
 
 
 class TestPatterns:

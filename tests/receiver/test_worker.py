@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import random
 import resource
 import signal
@@ -18,11 +19,23 @@ from typing import Any
 
 import msgspec
 import pytest
+from starlette.testclient import TestClient
 
-from perscom_receiver import ConfigurationError, DestinationError, Event, Handler, RetryPolicy, Router, SQLiteInbox, Worker
+from perscom_receiver import (
+    ConfigurationError,
+    DestinationError,
+    Event,
+    Handler,
+    Receiver,
+    RetryPolicy,
+    Router,
+    SQLiteInbox,
+    Worker,
+)
 from perscom_receiver._errors import Outcome
 from perscom_receiver.queue import State
-from perscom_receiver.testing import make_event
+from perscom_receiver.starlette import webhook_app
+from perscom_receiver.testing import make_event, signed_request
 
 PROGRAMS = Path(__file__).parent / "programs"
 HOUR = 3600.0
@@ -215,7 +228,53 @@ class TestHandling:
         work(Worker(inbox, made), idle(inbox))
         assert inbox.health().stored == 1
 
-    def test_a_worker_without_handlers_leaves_the_events_to_one_that_has_some(self, inbox: SQLiteInbox) -> None:
+    def test_the_test_of_perscom_is_done_and_seen_though_no_handler_wants_it(
+        self, inbox: SQLiteInbox, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        receiver, secret = Receiver("0123456789abcdef", inbox=inbox), "0123456789abcdef"
+        headers, body = signed_request("webhook.test", secret)
+        made = Router()
+        made.on("rankrecord.*")(Recorder().__call__)
+        with caplog.at_level(logging.INFO, "perscom_receiver"):
+            assert TestClient(webhook_app(receiver)).post("/", content=body, headers=headers).status_code == 202
+            work(Worker(inbox, made), idle(inbox))
+        event = Event.parse(body)
+        assert [record.getMessage() for record in caplog.records] == [
+            f"stored {event.id[:12]} webhook.test",
+            f"no handler wants {event.id[:12]} webhook.test",
+        ]
+        health = inbox.health()
+        assert (health.stored, health.waiting, health.dead, health.unknown_names) == (1, 0, 0, {})
+
+    def test_a_name_that_nobody_knows_is_handled_by_whom_it_fits_and_told_once(
+        self, inbox: SQLiteInbox, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        seen: list[str] = []
+        made = Router()
+        made.on("*record.created", name="records")(lambda event: seen.append(event.name))
+        names = ["trainingrecord.created"] * 3 + ["unit.moved\nforged line", "rankrecord.created"]
+        for name in names:
+            inbox.add(make_event(name, data={}))
+        work(Worker(inbox, made), idle(inbox))
+        assert seen == ["trainingrecord.created"] * 3 + ["rankrecord.created"]
+        told = [record.getMessage() for record in caplog.records if "does not know" in record.getMessage()]
+        assert [line.partition(",")[0] for line in told] == [
+            "PERSCOM sent 'trainingrecord.created'", r"PERSCOM sent 'unit.moved\nforged line'",
+        ]  # fmt: skip
+
+    def test_names_without_end_do_not_fill_the_log(
+        self, inbox: SQLiteInbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("perscom_receiver._worker.MOST_NEW_NAMES", 5)
+        for n in range(20):
+            inbox.add(make_event(f"made.up{n}", data={}))
+        work(Worker(inbox, router(handler=Recorder())), idle(inbox))
+        assert caplog.text.count("does not know") == 5
+        assert len(inbox.health().unknown_names) == 20
+
+    def test_a_worker_without_handlers_says_so_and_leaves_the_events_to_one_that_has_some(
+        self, inbox: SQLiteInbox, caplog: pytest.LogCaptureFixture
+    ) -> None:
         events, handler = add(inbox), Recorder()
 
         async def main() -> None:
@@ -224,6 +283,7 @@ class TestHandling:
 
         asyncio.run(main())
         assert inbox.health().waiting == 1
+        assert caplog.text.count("The router has no handlers") == 1
         work(Worker(inbox, router(handler=handler)), idle(inbox))
         assert handler.events == events
 
@@ -434,6 +494,36 @@ class TestFailures:
         asyncio.run(main())
         assert len(handler.events) == 4
         assert inbox.dead_letters() == []
+
+    def test_each_handler_may_have_its_own_patience(self, inbox: SQLiteInbox, clock: Clock) -> None:
+        errors = [ValueError("no")] * 9
+        made = Router()
+        made.on("*", name="once", retry=RetryPolicy(give_up_after=0))(Recorder(*errors))
+        made.on("*", name="slow", retry=RetryPolicy(first=600))(Recorder(*errors))
+        made.on("*", name="as the worker")(Recorder(*errors))
+        add(inbox)
+        work(Worker(inbox, made, retry=RetryPolicy(first=7)), lambda: len(outcomes(inbox)) == 3)
+        waiting = rows(inbox, "SELECT lane.name, due FROM task JOIN lane ON lane.id = task.lane WHERE state = 0")
+        waits = {name: due - clock.now for name, due in waiting}
+        assert waits == {"slow": pytest.approx(630, abs=30), "as the worker": pytest.approx(7.35, abs=0.35)}
+        assert [letter.handler for letter in inbox.dead_letters()] == ["once"]
+
+    def test_a_wait_of_its_own_may_be_longer_than_those_of_a_platform(
+        self, inbox: SQLiteInbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("perscom_receiver._worker.BEAT", 0.01)
+        patient = RetryPolicy(first=20 * HOUR, longest=20 * HOUR)
+        add(inbox)
+
+        async def main() -> None:
+            async with working(Worker(inbox, lane(Recorder(ValueError("no")), retry=patient))):
+                await until(lambda: outcomes(inbox))
+                clock.now += 1
+                await until(lambda: inbox.health().worker_seen == 0)
+
+        asyncio.run(main())
+        ((due,),) = rows(inbox, "SELECT due FROM task")
+        assert due - clock.now > 19 * HOUR
 
     def test_the_log_has_the_traceback_and_the_database_has_nothing_of_the_event(
         self, inbox: SQLiteInbox, caplog: pytest.LogCaptureFixture
@@ -787,7 +877,7 @@ class TestClocks:
 
         def die(connection: Any) -> None:
             lanes = [inbox.queue.lane(connection, "handler")]
-            inbox.plan(connection, {1: lanes})
+            inbox.plan(connection, [(found, lanes) for found in inbox.pending(connection, 1)])
             inbox.queue.claim(connection, clock.now, 30, 1, lanes)
 
         inbox.database.write(die)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, assert_type
+from typing import Annotated, assert_never, assert_type
 
 from fastapi import Depends, FastAPI
 from flask import Blueprint, Flask
+from msgspec import UnsetType
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -22,22 +23,38 @@ import perscom_receiver.flask
 import perscom_receiver.starlette
 from perscom_receiver import (
     EVENT_NAMES,
+    UNSET,
+    AssignmentRecord,
+    AwardRecord,
+    Calendar,
+    CalendarEvent,
+    CombatRecord,
     ConfigurationError,
+    Context,
     DestinationError,
     Event,
     Handler,
     MalformedEvent,
     PerscomError,
+    PerscomMessage,
+    QualificationRecord,
+    RankRecord,
     Receiver,
+    Record,
     Refusal,
+    Related,
     RetryPolicy,
     Router,
     Secret,
     Secrets,
+    ServiceRecord,
     SQLiteInbox,
+    Submission,
+    User,
     VerificationError,
     Verifier,
     Worker,
+    explain,
     php_json,
     sign,
     verify,
@@ -51,11 +68,13 @@ assert_type(sign(body, "secret"), str)
 assert_type(sign(body, b"secret"), str)
 verify(body, "0" * 64, "one")
 verify(body, None, "one", b"two", Secret("three", name="new"), ["four", b"five"])
+assert_type(explain({"Signature": "0" * 64}, body, "one", method="GET", query=True, known=["two"]).sentences, tuple[str, ...])
 sign("text", "secret")  # type: ignore[arg-type]
 sign(body, None)  # type: ignore[arg-type]
 verify(body, b"0" * 64, "one")  # type: ignore[arg-type]
 verify(body, "0" * 64, 5)  # type: ignore[arg-type]
 several: Secrets = ["one", b"two", Secret("three")]
+assert_type(Secret("three", valid_until=datetime.now(UTC)).valid_until, datetime | None)
 secret = os.environ["PERSCOM_WEBHOOK_SECRET"]
 lone: Secrets = secret
 wrong: Secrets = 5  # type: ignore[assignment]
@@ -81,6 +100,7 @@ assert_type(event.created, datetime)
 assert_type(event.request_id, str | None)
 assert_type(event.trace_id, str | None)
 assert_type(event.secret_name, str | None)
+assert_type(event.old_secret, bool)
 assert_type(event.data, object)
 assert_type(event.changes, Mapping[str, object])
 assert_type(event.body, bytes)
@@ -88,6 +108,55 @@ event.name = "user.created"  # type: ignore[misc]
 event.changes["name"] = "x"  # type: ignore[index]
 assert_type(len(EVENT_NAMES), int)
 assert_type(php_json({"a": [1, 2.5, None]}), bytes)
+
+# What it is about
+assert_type(event.user, User | None)
+assert_type(event.record, Record | None)
+assert_type(event.calendar, Calendar | None)
+assert_type(event.calendar_event, CalendarEvent | None)
+assert_type(event.message, PerscomMessage | None)
+assert_type(event.submission, Submission | None)
+assert_type(event.template, dict[str, object] | list[object] | None)
+assert_type(event.problems, tuple[str, ...])
+str(event.user.name)  # type: ignore[union-attr]
+if event.user is not None:
+    assert_type(event.user.id, int | UnsetType)
+    assert_type(event.user.phone_number, str | UnsetType | None)
+    assert_type(event.user.last_seen_at, datetime | UnsetType | None)
+    assert_type(event.user.rank, Related | UnsetType | None)
+    assert_type(event.user.extra, Mapping[str, object])
+    assert_type(event.user.name or "somebody", str)
+    if event.user.approved is not UNSET:
+        assert_type(event.user.approved, bool)
+    if event.user.rank:
+        assert_type(event.user.rank.name, str | UnsetType)
+    str(event.user.nmae)  # type: ignore[attr-defined]
+    event.user.name = "x"  # type: ignore[misc]
+    event.user.extra["call_sign"] = "x"  # type: ignore[index]
+if event.record is not None:
+    assert_type(event.record.user, User | UnsetType | None)
+    str(event.record.rank_id)  # type: ignore[union-attr]
+if event.message is not None:
+    assert_type(event.message.recipients, tuple[int, ...] | UnsetType | None)
+User(id=7, name="Reyes")
+User(id="7")  # type: ignore[arg-type]
+
+
+def kind(record: Record) -> str | int | UnsetType | None:
+    match record:
+        case RankRecord():
+            return assert_type(record.type, int | UnsetType)
+        case AssignmentRecord():
+            return assert_type(record.type, str | UnsetType)
+        case AwardRecord():
+            return assert_type(record.award_id, int | UnsetType | None)
+        case QualificationRecord():
+            return assert_type(record.qualification_id, int | UnsetType | None)
+        case CombatRecord() | ServiceRecord():
+            return assert_type(record.text, str | UnsetType | None)
+        case _:
+            assert_never(record)
+
 
 # Errors
 assert_type(VerificationError("x").status, int)
@@ -109,11 +178,22 @@ def note(event: Event) -> int:
     return len(event.body)
 
 
+@router.on("*", retry=RetryPolicy(first=60), concurrency=2, hold=True, repeat_unclear=False)
+async def mirror(event: Event, context: Context) -> RetryPolicy | None:
+    return context.previous(RetryPolicy)
+
+
+def three(event: Event, context: Context, more: str) -> None: ...
+
+
 assert_type(note(event), int)
 assert_type(router.handlers, tuple[Handler, ...])
 assert_type(router.matching(event), tuple[Handler, ...])
 router.on(5)  # type: ignore[arg-type]
 router.on("*")(5)  # type: ignore[type-var]
+router.on("*")(three)  # type: ignore[type-var]
+router.on("*", name="a lambda")(lambda event: event.id)
+Handler(key="a lambda", call=lambda event, context: context.attempt, patterns=("*",))
 
 inbox = SQLiteInbox("inbox.db")
 assert_type(inbox.add(event), bool)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ._shared import Failure, config_option, live_secrets
+
+if TYPE_CHECKING:
+    from perscom_receiver import Secret
 
 __all__ = ["command"]
 
@@ -15,8 +19,9 @@ __all__ = ["command"]
 @click.argument("event")
 @click.option("--to", "url", required=True, help="The address of the receiver, with its path.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Another value in the sample. JSON, or else text.")
+@click.option("--secret-name", "name", metavar="NAME", help="Which secret signs: secret or previous_secret. Never its value.")
 @config_option
-def command(event: str, url: str, settings: tuple[str, ...], config: Path) -> None:
+def command(event: str, url: str, settings: tuple[str, ...], name: str | None, config: Path) -> None:
     """Send a signed sample event to a receiver.
 
     EVENT is a name that PERSCOM uses: webhook.test, rankrecord.created, user.updated … It is signed and sent like one of
@@ -26,8 +31,9 @@ def command(event: str, url: str, settings: tuple[str, ...], config: Path) -> No
     perscom-bridge send webhook.test --to http://127.0.0.1:8000/webhooks/perscom
     perscom-bridge send rankrecord.created --set type=1 --set text="For valour" --to http://…
 
-    The secret is the one in the configuration; without that file the one in PERSCOM_WEBHOOK_SECRET. Exit status 1 unless the
-    receiver answers with success (2xx). A redirect is a failure: PERSCOM would follow it and lose the body.
+    The secret is the one in the configuration; without that file the one in PERSCOM_WEBHOOK_SECRET. While it is being changed,
+    --secret-name shows that the receiver takes the new one before PERSCOM gets it. Exit status 1 unless the receiver answers
+    with success (2xx). A redirect is a failure: PERSCOM would follow it and lose the body.
     """
     import asyncio
 
@@ -37,16 +43,26 @@ def command(event: str, url: str, settings: tuple[str, ...], config: Path) -> No
     from .._send import post
 
     _check_name(event)
-    secret = live_secrets(config)[0]
+    secret = _secret(live_secrets(config), name)
     try:
         headers, body = signed_request(event, "signed again below: a Secret keeps its value", **_overrides(settings))
     except (TypeError, ValueError, RecursionError) as error:
         raise Failure(f"This sample cannot be made: {error}") from error
     headers[SIGNATURE_HEADER] = secret.sign(body)
     answer = asyncio.run(post(url, headers, body))
+    call = f"{event} to {url}{f', signed with {secret.name}' if name else ''}"
     if answer.failure:
-        raise Failure(f"{event} to {url}: {answer.failure}")
-    click.echo(f"{event} to {url}: {answer.status} in {answer.seconds * 1000:.0f} ms")
+        raise Failure(f"{call}: {answer.failure}")
+    click.echo(f"{call}: {answer.status} in {answer.seconds * 1000:.0f} ms")
+
+
+def _secret(secrets: tuple[Secret, ...], name: str | None) -> Secret:
+    """The secret of that name, or the live one. What was given is never shown: it may be the secret itself, by mistake."""
+    for secret in secrets:
+        if name in (None, secret.name):
+            return secret
+    known = ", ".join(secret.name for secret in secrets)
+    raise Failure(f"There is no secret of that name. Those here are called: {known}")
 
 
 def _check_name(event: str) -> None:

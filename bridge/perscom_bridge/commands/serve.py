@@ -18,12 +18,16 @@ __all__ = ["command"]
 
 
 @click.command("serve")
+@click.option("--keep-refused", is_flag=True, help="Keep the last 10 refused requests, for perscom-bridge explain --last.")
 @config_option
 @click.pass_context
-def command(context: click.Context, config: Path) -> None:
+def command(context: click.Context, keep_refused: bool, config: Path) -> None:
     """Receive, store and post until SIGTERM or Ctrl-C.
 
     Prints the address for PERSCOM's webhook form. A stop lets what is under way come to an end, and a restart loses nothing.
+
+    What --keep-refused keeps holds personal data: it lies beside the database, readable for you alone, and the next start
+    without the option deletes it.
     """
     from .._load import load
     from .._run import run
@@ -31,16 +35,21 @@ def command(context: click.Context, config: Path) -> None:
 
     loaded = load(config)
     configure_logging()
-    if not run(lambda stop: _serve(loaded, stop)):
+    if not run(lambda stop: _serve(loaded, stop, keep_refused)):
         context.exit(1)
 
 
-async def _serve(config: Config, stop: asyncio.Event) -> bool:
+async def _serve(config: Config, stop: asyncio.Event, keep_refused: bool) -> bool:
     """Serve until ``stop`` is set. False when a part of the service ended before that."""
     from ..service import destinations_of, running
 
-    async with destinations_of(config) as destinations, running(config, destinations) as service:
+    async with (
+        destinations_of(config) as destinations,
+        running(config, destinations, keep_refused=keep_refused) as service,
+    ):
         click.echo(_welcome(service))
+        if keep_refused:
+            click.echo("Refused calls are kept. When one comes: perscom-bridge explain --last")
         first = asyncio.create_task(_tell_first_call(service))
         await asyncio.wait(
             [asyncio.create_task(stop.wait()), asyncio.create_task(service.broken.wait())], return_when=asyncio.FIRST_COMPLETED

@@ -1,4 +1,4 @@
-"""Use a database in a folder that may not be written to, as somebody who is bound by such rules: ``read_only.py FILE``."""
+"""Store an event as somebody who is bound by the rights of a file and of its folder: ``read_only.py FILE``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def main(path: str) -> None:
         inbox.add(event)
     except PerscomError as error:
         sys.stdout.write(f"{type(error).__name__}: {error}\n")
+    else:
+        sys.stdout.write("stored\n")
 
 
 main(*sys.argv[1:])

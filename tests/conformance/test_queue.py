@@ -1,22 +1,16 @@
-"""The queue: lanes, leases, fencing, holds and pauses; and a state machine that looks for an order in which it breaks."""
+"""What the queue promises, whatever it is stored in: one suite, run on each kind of store that ``conftest.py`` names."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from perscom_receiver._migrations import MIGRATIONS
 from perscom_receiver.queue import Claim, Connection, Database, Queue, Result, State, Task
-from perscom_receiver.testing import make_event
 
 T = TypeVar("T")
 LEASE = 30.0
@@ -32,19 +26,11 @@ def pause(reason: str) -> Result:
     return Result(state=State.WAITING, outcome="permanent", pause=reason, error=reason)
 
 
-def store_event(connection: Connection, site: str = "default") -> int:
-    event = make_event("user.created")
-    row = connection.execute(
-        "INSERT INTO event (site, created, digest, endpoint, name, received, body) VALUES (?, ?, ?, '', ?, 5, ?) RETURNING id",
-        (site, event.created_us, bytes.fromhex(event.id), event.name, event.body),
-    ).fetchone()
-    return int(row[0])
-
-
 class Desk:
     """A queue and a clock that stands still. Each call is a transaction of its own."""
 
-    def __init__(self, database: Database, site: str = "default", name: str = "inbox") -> None:
+    def __init__(self, store: Any, database: Database, site: str = "default", name: str = "inbox") -> None:
+        self.store = store
         self.database = database
         self.queue = Queue(site, name)
         self.now = 1000.0
@@ -65,7 +51,7 @@ class Desk:
         """New events with a task each in ``lane``; the ids of the tasks, in that order."""
 
         def work(connection: Connection) -> list[int]:
-            events = [store_event(connection, self.queue.site) for _ in range(count)]
+            events = [self.store.event(connection, self.queue.site) for _ in range(count)]
             assert all(self.queue.enqueue(connection, lane, event, due=due) for event in events)
             found = [connection.execute("SELECT id FROM task WHERE event = ?", (event,)).fetchone() for event in events]
             return [int(row[0]) for row in found]
@@ -109,15 +95,19 @@ class Desk:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "queue.db")
-    yield database
-    database.close()
+def store(kind: Any, tmp_path: Path) -> Any:
+    return kind(tmp_path)
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
+def database(store: Any) -> Iterator[Database]:
+    with closing(store.open()) as database:
+        yield database
+
+
+@pytest.fixture
+def desk(store: Any, database: Database) -> Desk:
+    return Desk(store, database)
 
 
 def ids(tasks: Collection[Task]) -> list[int]:
@@ -142,6 +132,24 @@ class TestClaims:
         task = desk.take_one()
         assert (task.attempt, task.first, task.unclear) == (1, None, False)
         assert task.event.name == "user.created"
+
+    def test_a_task_knows_when_the_first_attempt_began_that_the_destination_did_not_end_by_being_off(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        desk.run(desk.take_one(), pause("Gone."))
+        desk.write(lambda c: desk.queue.resume(c, "discord"))
+        firsts = []
+        for moment in (2000.0, 3000.0, 4000.0):
+            desk.now = moment
+            firsts.append((task := desk.take_one()).first)
+            desk.run(task, retry(desk.now))
+        assert firsts == [None, 2000.0, 2000.0]
+
+    def test_of_the_tasks_that_are_due_the_one_that_was_due_first_is_next(self, desk: Desk) -> None:
+        lane = desk.lane("discord")
+        (late,), (early,) = desk.put(lane, due=500), desk.put(lane, due=400)
+        first = desk.take_one()
+        desk.run(first)
+        assert (first.id, desk.take_one().id) == (early, late)
 
     def test_a_lane_never_has_more_tasks_at_once_than_its_width(self, desk: Desk) -> None:
         desk.put(desk.lane("discord", width=3), 10)
@@ -216,9 +224,10 @@ class TestClaims:
             desk.take()
         tasks = desk.put(well, 3)
         for expected in tasks:
-            assert ids(desk.take()) == [expected]
+            (task,) = desk.take()
+            assert task.id == expected
             desk.now += 0.1
-            desk.run(Task(id=expected, event=make_event("user.created"), attempt=1, first=None, unclear=False))
+            desk.run(task)
         assert desk.take() == []
 
     def test_the_backlog_tells_what_waits_or_runs_by_lane(self, desk: Desk) -> None:
@@ -486,17 +495,38 @@ class TestDeadTasks:
         assert not desk.write(lambda c: desk.queue.revive(c, task.id, desk.now))
 
 
+class TestReceipts:
+    def test_a_task_gets_the_receipts_of_its_lane_about_the_same_entity_newest_first(self, desk: Desk) -> None:
+        lanes = [desk.lane("discord"), desk.lane("slack")]
+
+        def about(lane: int, entity: str | None) -> Task:
+            def work(connection: Connection) -> None:
+                event = desk.store.event(connection)
+                assert desk.queue.enqueue(connection, lane, event, due=0, entity=entity)
+
+            desk.write(work)
+            return desk.take_one()
+
+        for n, (lane, entity) in enumerate(
+            [(0, "rankrecord/1"), (0, "rankrecord/1"), (1, "rankrecord/1"), (0, "user/1"), (0, None)]
+        ):
+            desk.run(about(lanes[lane], entity), Result(state=State.DONE, outcome="done", receipt=str(n)))
+        desk.run(about(lanes[0], "rankrecord/1"), Result(state=State.DONE, outcome="done"))
+        assert about(lanes[0], "rankrecord/1").receipts == ("1", "0")
+        assert about(lanes[1], "user/1").receipts == ()
+
+
 class TestEnqueue:
     def test_the_same_event_is_enqueued_once_per_lane(self, desk: Desk) -> None:
         one, two = desk.lane("one"), desk.lane("two")
-        event = desk.write(store_event)
+        event = desk.write(desk.store.event)
         added = [desk.write(lambda c, lane=lane: desk.queue.enqueue(c, lane, event, due=0)) for lane in (one, one, two)]  # type: ignore[misc]
         assert added == [True, False, True]
         assert len(desk.take(lanes=[one])) == len(desk.take(lanes=[two])) == 1
 
     def test_once_holds_when_the_task_is_done_long_since(self, desk: Desk) -> None:
         lane = desk.lane("one")
-        event = desk.write(store_event)
+        event = desk.write(desk.store.event)
         desk.write(lambda c: desk.queue.enqueue(c, lane, event, due=0))
         desk.run(desk.take_one())
         assert not desk.write(lambda c: desk.queue.enqueue(c, lane, event, due=0))
@@ -505,11 +535,10 @@ class TestEnqueue:
     @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
     def test_a_task_lives_and_dies_with_the_transaction_of_somebody_else(self, desk: Desk, end: str) -> None:
         lane = desk.lane("subscription")
-        with closing(sqlite3.connect(desk.database.path, isolation_level=None)) as theirs:
-            theirs.execute("BEGIN IMMEDIATE")
+        with desk.store.foreign() as theirs:
             theirs.execute("CREATE TABLE orders (n INTEGER)")
             theirs.execute("INSERT INTO orders VALUES (1)")
-            assert desk.queue.enqueue(theirs, lane, store_event(theirs), due=0)
+            assert desk.queue.enqueue(theirs, lane, desk.store.event(theirs), due=0)
             theirs.execute(end)
         assert len(desk.take()) == (1 if end == "COMMIT" else 0)
 
@@ -517,15 +546,15 @@ class TestEnqueue:
         lane = desk.lane("discord")
 
         def work(connection: Connection) -> None:
-            desk.queue.enqueue(connection, lane, store_event(connection), due=0)
+            desk.queue.enqueue(connection, lane, desk.store.event(connection), due=0)
             raise ValueError("something else went wrong")
 
         with pytest.raises(ValueError, match="something else"):
             desk.write(work)
         assert desk.claim() is None
 
-    def test_two_sites_and_two_queues_with_the_same_lane_name_stay_apart(self, database: Database) -> None:
-        desks = [Desk(database, *names) for names in (("alpha", "inbox"), ("bravo", "inbox"), ("alpha", "sender"))]
+    def test_two_sites_and_two_queues_with_the_same_lane_name_stay_apart(self, store: Any, database: Database) -> None:
+        desks = [Desk(store, database, *names) for names in (("alpha", "inbox"), ("bravo", "inbox"), ("alpha", "sender"))]
         lanes = [desk.lane("discord", fingerprint=str(n)) for n, desk in enumerate(desks)]
         assert len(set(lanes)) == 3
         tasks = [desk.put(lane)[0] for desk, lane in zip(desks, lanes, strict=True)]
@@ -536,233 +565,131 @@ class TestEnqueue:
         assert desks[0].write(lambda c: desks[0].queue.resume(c, "discord"))
 
 
-@dataclass
-class Known:
-    """What the model knows about one task."""
+class TestBounds:
+    """A clock that ran ahead, and was set right, parks nothing for years."""
 
-    lane: int
-    state: State = State.WAITING
-    attempt: int = 0
-    lease: float = 0.0
-    started: bool = False
+    @pytest.mark.parametrize("parked", ["due", "lease", "rest"])
+    def test_nothing_is_parked_beyond_the_latest_moment(self, desk: Desk, parked: str) -> None:
+        lane = desk.lane("discord")
+        if parked == "due":
+            (task,) = desk.put(lane, due=1e9)
+        else:
+            (task,) = desk.put(lane)
+            held = desk.claim(lease=1e9)
+            assert held is not None
+            if parked == "rest":
+                desk.run(held.tasks[0], retry(1e9, hold=True))
+        desk.write(lambda c: desk.queue.bound(c, 2000))
+        assert desk.next_ready() == 2000
+        desk.now = 2000
+        assert ids(desk.take()) == [task]
 
+    def test_what_is_due_earlier_stays_as_it_is_and_so_do_other_sites(self, store: Any, database: Database) -> None:
+        desk, other = Desk(store, database), Desk(store, database, "other")
+        desk.put(desk.lane("discord"), due=1500)
+        other.put(other.lane("discord"), due=9000)
+        desk.write(lambda c: desk.queue.bound(c, 2000))
+        assert (desk.next_ready(), other.next_ready()) == (1500, 9000)
 
-@dataclass
-class KnownLane:
-    width: int
-    repeat_unclear: bool
-    paused: bool = False
-    rests_until: float = 0.0
-    tasks: list[int] = field(default_factory=list)
-
-
-LANES = [(1, True), (2, False), (3, True)]
-SECONDS = st.sampled_from([0.0, 1.0, LEASE, 3 * LEASE, 1e6])
-
-
-class AnyOrder(RuleBasedStateMachine):
-    """Any order of calls by workers that crash, dawdle and come back, while the clock jumps forward."""
-
-    held = Bundle("held")
-    ghosts = Bundle("ghosts")
-    """Claims of workers that everybody takes for dead, until they settle after all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        for step in MIGRATIONS:
-            for statement in step:
-                self.connection.execute(statement)
-        self.queue = Queue("default", "inbox")
-        self.now = 1000.0
-        self.tasks: dict[int, Known] = {}
-        self.lanes: dict[int, KnownLane] = {}
-        for n, (width, repeat) in enumerate(LANES):
-            lane = self.queue.lane(self.connection, f"lane {n}", width=width, repeat_unclear=repeat)
-            self.lanes[lane] = KnownLane(width, repeat)
-
-    def transact(self, work: Callable[[], T]) -> T:
-        self.connection.execute("BEGIN IMMEDIATE")
-        result = work()
-        self.connection.execute("COMMIT")
-        return result
-
-    def live(self, lane: int) -> int:
-        known = self.tasks.values()
-        return sum(1 for task in known if task.lane == lane and task.state is State.LEASED and task.lease > self.now)
-
-    def newest(self, task: Task) -> bool:
-        known = self.tasks[task.id]
-        return known.state is State.LEASED and known.attempt == task.attempt
-
-    # What happens
-
-    @rule(lane=st.integers(0, 2), wait=st.sampled_from([0.0, 0.0, LEASE]), count=st.integers(1, 3))
-    def enqueue(self, lane: int, wait: float, count: int) -> None:
-        lane_id = list(self.lanes)[lane]
-        for _ in range(count):
-            event = store_event(self.connection)
-            assert self.transact(lambda event=event: self.queue.enqueue(self.connection, lane_id, event, due=self.now + wait))  # type: ignore[misc]
-            assert not self.transact(lambda event=event: self.queue.enqueue(self.connection, lane_id, event, due=self.now))  # type: ignore[misc]
-            (task,) = self.connection.execute("SELECT id FROM task WHERE event = ?", (event,)).fetchone()
-            self.tasks[task] = Known(lane_id)
-
-    @rule(target=held, n=st.integers(1, 4), lanes=st.sets(st.integers(0, 2), min_size=1), lease=st.sampled_from([LEASE, 1.0]))
-    def claim(self, n: int, lanes: set[int], lease: float) -> tuple[Task, ...]:
-        wanted = [list(self.lanes)[lane] for lane in lanes]
-        claim = self.transact(lambda: self.queue.claim(self.connection, self.now, lease, n, wanted))
-        if claim is None:
-            return ()
-        lane = claim.lane.id
-        assert lane in wanted
-        assert not self.lanes[lane].paused
-        assert self.lanes[lane].rests_until <= self.now
-        assert len(claim.tasks) <= n
-        self.take_back(lane)
-        for task in claim.tasks:
-            known = self.tasks[task.id]
-            assert known.lane == lane
-            assert known.state is State.WAITING, "two live leases of one task"
-            assert task.attempt == known.attempt + 1
-            assert task.unclear == known.started
-            self.tasks[task.id] = Known(lane, State.LEASED, task.attempt, self.now + lease)
-        assert not claim.tasks or self.live(lane) <= self.lanes[lane].width, "over its width"
-        return claim.tasks
-
-    def take_back(self, lane: int) -> None:
-        """Follow what a claim does with those of its lane whose lease ran out."""
-        for task in self.tasks.values():
-            if task.lane == lane and task.state is State.LEASED and task.lease <= self.now:
-                put_aside = task.started and not self.lanes[lane].repeat_unclear
-                task.state = State.DEAD if put_aside else State.WAITING
-
-    @rule(tasks=held)
-    def start(self, tasks: tuple[Task, ...]) -> None:
-        for task in tasks:
-            allowed = self.newest(task) and self.tasks[task.id].lease > self.now
-            assert self.transact(lambda task=task: self.queue.start(self.connection, task, self.now)) == allowed  # type: ignore[misc]
-            if allowed:
-                self.tasks[task.id].started = True
-
-    @rule(target=ghosts, tasks=consumes(held), begun=st.booleans(), seconds=st.sampled_from([LEASE, 1e6]))
-    def crash(self, tasks: tuple[Task, ...], begun: bool, seconds: float) -> tuple[Task, ...]:
-        if begun:
-            self.start(tasks)
-        self.now += seconds
-        return tasks
-
-    @rule(
-        tasks=consumes(held) | ghosts,
-        how=st.sampled_from(["done", "retry", "hold", "pause", "dead"]),
-        wait=SECONDS,
-        twice=st.booleans(),
-    )
-    def settle(self, tasks: tuple[Task, ...], how: str, wait: float, twice: bool) -> None:
-        at = self.now + wait
-        result = {"done": DONE, "retry": retry(at), "hold": retry(at, hold=True), "pause": pause("Gone."), "dead": FAILED}[how]
-        for task in tasks:
-            known, allowed = self.tasks[task.id], self.newest(task)
-            assert self.transact(lambda task=task: self.queue.settle(self.connection, task, result, self.now)) == allowed  # type: ignore[misc]
-            if allowed:
-                known.state, known.started = result.state, False
-                lane = self.lanes[known.lane]
-                lane.paused = lane.paused or how == "pause"
-                lane.rests_until = max(lane.rests_until, at if how == "hold" else 0.0)
-            if twice:
-                assert not self.transact(lambda task=task: self.queue.settle(self.connection, task, DONE, self.now))  # type: ignore[misc]
-
-    @rule(tasks=held)
-    def renew(self, tasks: tuple[Task, ...]) -> None:
-        until = self.now + LEASE
-        self.transact(lambda: self.queue.renew(self.connection, tasks, until))
-        for task in tasks:
-            if self.newest(task):
-                self.tasks[task.id].lease = until
-
-    @rule(tasks=held)
-    def release(self, tasks: tuple[Task, ...]) -> None:
-        self.transact(lambda: self.queue.release(self.connection, tasks, self.now))
-        for task in tasks:
-            if self.newest(task):
-                self.tasks[task.id].lease = self.now
-
-    @rule(seconds=SECONDS)
-    def the_clock_goes_on(self, seconds: float) -> None:
-        self.now += seconds
-
-    @rule(lane=st.integers(0, 2), width=st.integers(1, 3))
-    def another_width(self, lane: int, width: int) -> None:
-        lane_id = list(self.lanes)[lane]
-        repeat = self.lanes[lane_id].repeat_unclear
-        assert (
-            self.transact(lambda: self.queue.lane(self.connection, f"lane {lane}", width=width, repeat_unclear=repeat))
-            == lane_id
-        )
-        self.lanes[lane_id].width = width
-
-    @precondition(lambda self: any(lane.paused for lane in self.lanes.values()))
-    @rule()
-    def resume(self) -> None:
-        for n, lane in enumerate(self.lanes.values()):
-            assert self.transact(lambda n=n: self.queue.resume(self.connection, f"lane {n}")) == lane.paused  # type: ignore[misc]
-            lane.paused = False
-
-    @precondition(lambda self: any(task.state is State.DEAD for task in self.tasks.values()))
-    @rule(data=st.data())
-    def revive(self, data: st.DataObject) -> None:
-        task = data.draw(st.sampled_from([task for task, known in self.tasks.items() if known.state is State.DEAD]))
-        assert self.transact(lambda: self.queue.revive(self.connection, task, self.now))
-        assert not self.transact(lambda: self.queue.revive(self.connection, task, self.now))
-        self.tasks[task].state = State.WAITING
-
-    @precondition(lambda self: self.tasks)
-    @rule(tasks=held, n=st.integers(1, 4))
-    def a_transaction_is_rolled_back(self, tasks: tuple[Task, ...], n: int) -> None:
-        self.connection.execute("BEGIN IMMEDIATE")
-        self.queue.enqueue(self.connection, next(iter(self.lanes)), store_event(self.connection), due=0)
-        self.queue.claim(self.connection, self.now, LEASE, n, list(self.lanes))
-        for task in tasks:
-            self.queue.settle(self.connection, task, DONE, self.now)
-        self.connection.execute("ROLLBACK")
-
-    # What must hold
-
-    @invariant()
-    def nothing_is_lost_and_the_model_is_right(self) -> None:
-        rows = self.connection.execute("SELECT id, lane, state, attempt FROM task").fetchall()
-        found = {task: (lane, State(state), attempt) for task, lane, state, attempt in rows}
-        assert found == {task: (known.lane, known.state, known.attempt) for task, known in self.tasks.items()}
-
-    @invariant()
-    def a_lane_with_work_is_ready(self) -> None:
-        """No wake-up is lost: what could be claimed now, or later, is found by its lane's ``ready``."""
-        for lane, known in self.lanes.items():
-            ready, not_before = self.connection.execute("SELECT ready, not_before FROM lane WHERE id = ?", (lane,)).fetchone()
-            leases = [task.lease for task in self.tasks.values() if task.lane == lane and task.state is State.LEASED]
-            due = self.connection.execute("SELECT min(due) FROM task WHERE lane = ? AND state = 0", (lane,)).fetchone()[0]
-            moments = [*leases, *([due] if due is not None and len(leases) < known.width else [])]
-            if known.paused:
-                assert ready is None
-            elif moments:
-                assert ready is not None
-                assert ready <= max(not_before, min(moments))
-
-    def teardown(self) -> None:
-        """Whatever happened: everything can be brought to an end, by a worker that never saw any of it."""
-        for n in range(len(LANES)):
-            self.queue.resume(self.connection, f"lane {n}")
-        self.now += 1e9
-        for _ in range(10 * len(self.tasks) + 10):
-            claim = self.queue.claim(self.connection, self.now, LEASE, 100, list(self.lanes))
-            if claim is None:
-                break
-            for task in claim.tasks:
-                assert self.queue.start(self.connection, task, self.now)
-                assert self.queue.settle(self.connection, task, DONE, self.now)
-        open_tasks = self.connection.execute("SELECT count(*) FROM task WHERE state IN (0, 1)").fetchone()[0]
-        assert open_tasks == 0
-        self.connection.close()
+    def test_a_lease_that_was_made_shorter_ends_when_it_says(self, desk: Desk) -> None:
+        (task,) = desk.put(desk.lane("discord"))
+        held = desk.take_one()
+        desk.now -= 500  # the clock was set right, and the worker renews by it
+        desk.write(lambda c: desk.queue.renew(c, [held], desk.now + LEASE))
+        desk.now += LEASE
+        assert ids(desk.take()) == [task]
 
 
-AnyOrder.TestCase.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
-TestAnyOrder = AnyOrder.TestCase
+class TestBurials:
+    def test_what_waits_for_an_event_is_put_aside_in_every_lane_and_can_be_revived(self, desk: Desk) -> None:
+        one, two, event = desk.lane("one"), desk.lane("two"), desk.write(desk.store.event)
+        for lane in (one, two):
+            desk.write(lambda c, lane=lane: desk.queue.enqueue(c, lane, event, due=0))  # type: ignore[misc]
+        (other,) = desk.put(one, due=1)
+        assert desk.write(lambda c: desk.queue.bury(c, event, desk.now, "Too old.")) == 2
+        assert ids(desk.take()) == [other]
+        assert desk.claim() is None
+        dead = desk.database.read(lambda c: c.execute("SELECT id, error FROM task WHERE state = 3 ORDER BY id").fetchall())
+        assert [error for _, error in dead] == ["Too old."] * 2
+        assert desk.write(lambda c: desk.queue.revive(c, dead[1][0], desk.now))
+        assert ids(desk.take()) == [dead[1][0]]
+
+    def test_what_runs_is_left_to_its_holder(self, desk: Desk) -> None:
+        desk.put(desk.lane("discord"))
+        task = desk.take_one()
+        (event,) = desk.row(task.id, "event")
+        assert desk.write(lambda c: desk.queue.bury(c, event, desk.now, "Too old.")) == 0  # type: ignore[arg-type]
+        desk.run(task)
+
+
+class TestProcesses:
+    def test_processes_that_claim_at_once_never_hold_the_same_task_nor_exceed_the_width(self, store: Any, desk: Desk) -> None:
+        lanes = [desk.lane("narrow", width=3), desk.lane("wide", width=20)]
+        tasks = [*desk.put(lanes[0], 40), *desk.put(lanes[1], 160)]
+        handles = [Desk(store, store.open()) for _ in range(4)]
+        held: set[int] = set()
+        finished: list[int] = []
+
+        def work(own: Desk) -> None:
+            while claim := own.claim(7, lanes=lanes):
+                for task in claim.tasks:
+                    assert task.id not in held
+                    held.add(task.id)
+                running = sum(1 for task in held.copy() if task in tasks[:40])
+                for task in claim.tasks:
+                    held.remove(task.id)  # before the others may have it
+                    own.run(task)
+                    finished.append(task.id)
+                assert running <= 3
+
+        with ThreadPoolExecutor(len(handles)) as pool:
+            for done in [pool.submit(work, each) for each in handles]:
+                done.result(30)
+        for each in handles:
+            each.database.close()
+        while left := desk.take(lanes=lanes):  # those for which there was no room when the others looked
+            for task in left:
+                desk.run(task)
+                finished.append(task.id)
+        assert sorted(finished) == tasks
+
+    def test_a_worker_that_lost_its_lease_to_another_process_changes_nothing(self, store: Any, desk: Desk) -> None:
+        lane = desk.lane("discord")
+        desk.put(lane)
+        late = desk.take_one()
+        assert desk.start(late)
+        with closing(store.open()) as database:
+            other = Desk(store, database)
+            other.now = desk.now + LEASE  # its clock, or ours, is wrong
+            held = other.take_one(lanes=[lane])
+            assert held.unclear
+            desk.write(lambda c: desk.queue.renew(c, [late], 1e9))
+            desk.release(late)
+            assert not desk.start(late)
+            assert not desk.settle(late, DONE)
+            other.run(held, retry(other.now + 60))
+        assert desk.row(late.id) == (State.WAITING, 2)
+
+    def test_a_crash_keeps_what_was_committed_and_nothing_of_what_was_not(self, store: Any, desk: Desk) -> None:
+        lane = desk.lane("discord", width=2)
+        done, started, untouched = desk.put(lane, 3)
+        first, second = desk.take(2)
+        desk.run(first)
+        assert desk.start(second)
+
+        def unfinished(connection: Connection) -> None:
+            assert desk.queue.settle(connection, second, DONE, desk.now)
+            assert desk.queue.claim(connection, desk.now, LEASE, 1, [lane])
+            assert desk.queue.enqueue(connection, lane, store.event(connection), due=0)
+
+        store.crash(desk.database, unfinished)
+        with closing(store.open()) as database:
+            after = Desk(store, database)
+            assert [after.row(task) for task in (done, started, untouched)] == [
+                (State.DONE, 1),
+                (State.LEASED, 1),
+                (State.WAITING, 0),
+            ]
+            after.now = desk.now + LEASE
+            again = after.take(lanes=[lane])
+            assert [(task.id, task.attempt, task.unclear) for task in again] == [(started, 2, True), (untouched, 1, False)]

@@ -1,0 +1,62 @@
+"""What a handler may know besides the event: which attempt this is, what came before it, and how to make a repeat harmless."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from ._errors import ConfigurationError
+
+__all__ = ["Context", "takes_context"]
+
+_T = TypeVar("_T")
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a handler, given to a handler that has a second parameter. ``Context()`` is a first attempt, for tests."""
+
+    attempt: int = 1
+    """Counted from 1, also over restarts and revivals."""
+    idempotency_key: str = ""
+    """64 hex digits: the same in every attempt of this handler at this event, and in no other. For services that take one;
+    ``event.id`` would be the same for all handlers."""
+    unclear: bool = False
+    """The attempt before this one was cut off: its work may be done already."""
+    superseded: bool = False
+    """A newer event about the same thing was stored before this one arrived, so its ``data`` is out of date. Skip it where you
+    mirror how things are, not where you tell what happened."""
+    receipts: tuple[str, ...] = ()
+    """What this handler returned for events about the same thing (``event.resource`` and ``data["id"]``) if it was a
+    msgspec.Struct, as JSON: newest first, at most 10."""
+
+    def previous(self, kind: type[_T]) -> _T | None:
+        """The newest of ``receipts`` that can be read as ``kind``, such as a msgspec.Struct of yours; None without one."""
+        for receipt in self.receipts:
+            try:
+                return msgspec.json.decode(receipt, type=kind)
+            except msgspec.DecodeError:  # an older version of the handler wrote it, or another kind of it
+                continue
+        return None
+
+
+def takes_context(call: Callable[..., object]) -> bool:
+    """Whether ``call`` wants a context behind the event. Raises ConfigurationError when it can be called in neither way.
+
+    A second parameter with a default is the function's own business (``def post(event, channel=channel)``), unless it is called
+    ``context``.
+    """
+    try:
+        signature = inspect.signature(call)
+    except (TypeError, ValueError):  # some callables written in C do not tell
+        return False
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    second = [parameter for parameter in signature.parameters.values() if parameter.kind in by_position][1:2]
+    wanted = any(parameter.default is parameter.empty or parameter.name == "context" for parameter in second)
+    try:
+        signature.bind(*(None, None) if wanted else (None,))
+    except TypeError as error:
+        raise ConfigurationError(f"A handler takes (event) or (event, context), and this one does not: {error}.") from None
+    return wanted
