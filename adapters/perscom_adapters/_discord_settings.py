@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from perscom_receiver import ConfigurationError
 
-from ._http import SecretURL
+from ._secret import SecretURL
 from ._settings import origin_mistake, refused
 from ._text import is_blank, units
 

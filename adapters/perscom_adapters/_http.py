@@ -11,42 +11,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
 from perscom_receiver import DestinationError
 
-__all__ = ["ANSWER_LIMIT", "Answer", "SecretURL", "masked", "new_session", "request"]
+from ._secret import SecretURL
+
+__all__ = ["ANSWER_LIMIT", "Answer", "new_session", "request"]
 
 ANSWER_LIMIT: Final = 64 * 1024
 """Bytes of an answer's body that are read; the rest is not worth having."""
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds until a connection must stand, TLS included."""
 USER_AGENT: Final = f"perscom-receiver/{version('perscom-receiver')}"
-
-
-def masked(secret: str) -> str:
-    """What may be shown of a secret so that its owner knows which one is meant: the first four characters."""
-    return f"{secret[:4]}…"
-
-
-class SecretURL:
-    """An address that holds a token. Only its host shows, in ``repr`` too, and so in a traceback that prints variables."""
-
-    __slots__ = ("_url", "host")
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.host = urlsplit(url).hostname or ""
-
-    def __repr__(self) -> str:
-        return f"<SecretURL at {self.host}>"
-
-    def reveal(self) -> str:
-        """The address itself: for the call that needs it, never for a variable."""
-        return self._url
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from perscom_receiver import ConfigurationError
 
-from ._http import masked
+from ._secret import masked
 
 __all__ = ["checked_timeout", "is_loopback", "origin_mistake", "refused", "split_address"]
 

@@ -20,8 +20,8 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from perscom_receiver import DestinationError
 
-from ._http import Answer, SecretURL
-from ._slack_settings import Token
+from ._http import Answer
+from ._secret import SecretURL, Token
 
 __all__ = ["call_method", "call_webhook"]
 

@@ -6,11 +6,10 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from ._http import SecretURL, masked
+from ._secret import SecretURL, Token, masked
 from ._settings import origin_mistake, refused
 
 __all__ = [
-    "Token",
     "checked_address",
     "checked_base_url",
     "checked_channel",
@@ -31,22 +30,6 @@ _CHANNEL: Final = re.compile(r"[CDG][A-Z0-9]{1,20}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
 _COPY: Final = "Copy it again at api.slack.com/apps: your app, Incoming Webhooks, Webhook URL."
 _COPY_TOKEN: Final = "Copy it again at api.slack.com/apps: your app, OAuth & Permissions, Bot User OAuth Token."  # noqa: S105
-
-
-class Token:
-    """A bot token. It never shows, in ``repr`` neither."""
-
-    __slots__ = ("_token",)
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __repr__(self) -> str:
-        return "<Token>"
-
-    def reveal(self) -> str:
-        """The token itself: for the call that needs it, never for a variable."""
-        return self._token
 
 
 def checked_address(url: str) -> SecretURL:

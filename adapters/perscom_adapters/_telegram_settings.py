@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ._http import SecretURL, masked
+from ._secret import SecretURL, masked
 from ._settings import origin_mistake, refused
 
 __all__ = [

@@ -16,14 +16,16 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 
-from perscom_receiver import ConfigurationError, DestinationError
+from perscom_receiver import DestinationError
 
 from ._destination import Receipt
 from ._discord_answers import failure, message_ids
 from ._discord_payload import payload
 from ._discord_settings import checked_address, checked_thread, checked_username, is_snowflake
-from ._http import SecretURL, new_session, request
+from ._http import new_session, request
 from ._message import Message
+from ._secret import SecretURL
+from ._settings import checked_timeout
 
 __all__ = ["DiscordDestination", "new_session", "payload"]
 
@@ -51,9 +53,7 @@ class DiscordDestination:
         self._session = session
         self._thread_id = checked_thread(thread_id)
         self._username = checked_username(username)
-        if not 0 < timeout <= 600:
-            raise ConfigurationError("The timeout of a Discord destination is a number of seconds, above 0 and at most 600.")
-        self._timeout = timeout
+        self._timeout = checked_timeout(timeout, "Discord")
 
     def __repr__(self) -> str:
         return f"<DiscordDestination {self.name!r} at {self._address.host}>"

@@ -18,8 +18,9 @@ import aiohttp
 from perscom_receiver import DestinationError
 
 from ._destination import Receipt
-from ._http import Answer, SecretURL, new_session, request
+from ._http import Answer, new_session, request
 from ._message import Message
+from ._secret import SecretURL
 from ._settings import checked_timeout
 from ._telegram_answers import failure, is_done, message_ids, new_chat, refuses_formatting
 from ._telegram_bot import BotWithoutToken, answer_to

@@ -7,6 +7,8 @@ import gzip
 import logging
 import re
 import socket
+import subprocess
+import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +19,8 @@ import aiohttp
 import pytest
 
 from perscom_adapters._answers import DEFAULT_WAIT, LONGEST_WAIT, by_status, wait_seconds
-from perscom_adapters._http import ANSWER_LIMIT, Answer, SecretURL, masked, new_session, request
+from perscom_adapters._http import ANSWER_LIMIT, Answer, new_session, request
+from perscom_adapters._secret import SecretURL, masked
 from perscom_receiver import DestinationError
 
 TOKEN = "s3cr3t-token"
@@ -329,3 +332,8 @@ def test_a_redirect_is_told_by_the_host_it_leads_to(location: str, shown: str) -
     text = str(by_status(Answer(302, {"Location": location}, b""), "Discord"))
     assert f"redirects to {shown} (302)" in text
     assert TOKEN not in text
+
+
+def test_the_rules_of_the_settings_need_no_extra() -> None:
+    code = "import sys, perscom_adapters.settings; print({'aiohttp', 'slack_sdk', 'telegram'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"

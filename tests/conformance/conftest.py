@@ -38,6 +38,8 @@ class Kit(ABC):
     """As receipts have it."""
     edits: bool = True
     """Whether a message can be changed; if not, the receipt holds no id."""
+    threads: bool = True
+    """Whether there are threads; if not, whoever names one gets ``"rejected"``."""
     unreadable: Literal["sent", "unclear"]
     """What a success is whose body cannot be read: another success, or nothing that can be relied on."""
     retry: Say
@@ -69,9 +71,9 @@ class Kit(ABC):
     def payload(self, message: Message) -> Mapping[str, object]:
         """What is to be posted; more may be posted beside it."""
 
-    @abstractmethod
     async def thread(self) -> str:
-        """A thread there."""
+        """A thread there, or what could be one elsewhere."""
+        return "1"
 
 
 def say(status: int, body: object = b"", **headers: str) -> Say:

@@ -80,9 +80,8 @@ def run(tree: Path, *words: str) -> str:
 
 def test_the_added_platform_passes_what_the_others_must_and_its_own_tests(tree: Path) -> None:
     said = run(tree, "pytest", "-q", "-k", "mattermost", "-p", "no:cacheprovider", "tests")
-    assert re.search(r"^SKIPPED \[1\] .*knows no threads$", said, re.MULTILINE)
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", said.splitlines()[-1])}
-    assert counts["skipped"] == 1
+    assert "skipped" not in counts
     assert counts["passed"] > 100
 
 

@@ -33,7 +33,7 @@ RANK_TYPES = {"demotion": 1, "lateral": 2, "transfer": 3}
     "--as",
     "forms",
     metavar="LIST",
-    help="Platforms, with commas between them; html makes a page of them.  [default: discord,slack,telegram]",
+    help="Platforms, with commas between them; html makes a page of them.  [default: all]",
 )
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the page to FILE.")
 @config_option

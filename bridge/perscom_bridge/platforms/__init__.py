@@ -18,7 +18,11 @@ from ._platform import Place, Platform, Question
 __all__ = ["PLATFORMS", "Place", "Platform", "Question", "extra_of"]
 
 PLATFORMS: Final[Mapping[str, Platform]] = MappingProxyType(
-    {"discord": discord.PLATFORM, "slack": slack.PLATFORM, "telegram": telegram.PLATFORM}
+    {
+        "discord": discord.PLATFORM,
+        "slack": slack.PLATFORM,
+        "telegram": telegram.PLATFORM,
+    }
 )
 """By the name that people write as ``type``."""
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
-
-from perscom_adapters.settings import discord_url_mistake, slack_url_mistake
-
 from .._table import Table
 from ..config import HiddenUrl
 from ._platform import Check
 
 __all__ = ["checked", "needed", "webhook_url"]
-
-_WEBHOOKS: Final[Mapping[str, Check]] = MappingProxyType({"discord": discord_url_mistake, "slack": slack_url_mistake})
 
 
 def checked(table: Table, key: str, mistake: Check) -> str | None:
@@ -37,13 +29,23 @@ def needed(table: Table, key: str, mistake: Check, line: str) -> str | None:
     return checked(table, key, mistake)
 
 
-def webhook_url(table: Table, kind: str) -> HiddenUrl | None:
-    """The address of a webhook under ``url``."""
+def webhook_url(table: Table, kind: str, mistake: Check) -> HiddenUrl | None:
+    """The address of a webhook of the platform ``kind`` under ``url``."""
 
-    def mistake(url: str) -> str | None:
-        wrong = _WEBHOOKS[kind](url)
-        other = wrong and next((name for name, rule in _WEBHOOKS.items() if rule(url) is None), None)
-        return f'This address is one for type = "{other}".' if other else wrong
+    def wrong(url: str) -> str | None:
+        found = mistake(url)
+        other = found and _kind_of(url)
+        return f'This address is one for type = "{other}".' if other else found
 
-    value = needed(table, "url", mistake, f'url = "${{{kind.upper()}_URL}}"')
+    value = needed(table, "url", wrong, f'url = "${{{kind.upper()}_URL}}"')
     return HiddenUrl(value) if value is not None else None
+
+
+def _kind_of(url: str) -> str | None:
+    """The platform that would take ``url``."""
+    from . import PLATFORMS  # here, since the platforms need this module
+
+    for name, platform in PLATFORMS.items():
+        if any(question.key == "url" and question.mistake(url) is None for question in platform.questions):
+            return name
+    return None

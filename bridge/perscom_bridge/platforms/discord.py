@@ -43,7 +43,7 @@ class DiscordPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _read(table: Table) -> DiscordPlace | None:
-    url = webhook_url(table, "discord")
+    url = webhook_url(table, "discord", discord_url_mistake)
     thread = checked(table, "thread", discord_thread_mistake)
     return DiscordPlace(url=url, thread=thread) if url is not None else None
 

@@ -73,7 +73,7 @@ def _read(table: Table) -> Place | None:
 
 
 def _webhook(table: Table) -> SlackWebhookPlace | None:
-    url = webhook_url(table, "slack")
+    url = webhook_url(table, "slack", slack_url_mistake)
     if url is None:
         return None
     table.remark("is a Slack incoming webhook. It can post, but not edit, strike or thread.")
