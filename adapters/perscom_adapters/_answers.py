@@ -6,17 +6,21 @@ Each platform's table of answers looks at its own codes first and comes here wit
 from __future__ import annotations
 
 import math
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
-from perscom_receiver import DestinationError
+from perscom_receiver import DestinationError, Outcome
 
 from ._http import Answer
 
-__all__ = ["DEFAULT_WAIT", "LONGEST_WAIT", "by_status", "wait_seconds"]
+__all__ = ["CODE_WORD", "DEFAULT_WAIT", "LONGEST_LIST", "LONGEST_WAIT", "by_status", "wait_seconds"]
 
 DEFAULT_WAIT: Final = 60.0
 """Seconds to wait when a platform says "too many" and no usable time: that is what a block by its proxy looks like."""
+CODE_WORD: Final = r"[A-Z]+(?:_[A-Z]+){1,8}"
+"""A word of a platform's code, which may be repeated; no word of a message looks so."""
+LONGEST_LIST: Final = 200
+"""Characters of a list of mistakes that are repeated."""
 LONGEST_WAIT: Final = 3600.0
 """Seconds; the longest wait that is believed. Whoever is still not welcome then is told so again."""
 
@@ -34,7 +38,7 @@ def by_status(answer: Answer, platform: str, *, wait: object = None) -> Destinat
     """
     status, header = answer.status, answer.headers.get("Retry-After")
     seconds: float | None = None
-    outcome: Literal["retry", "permanent", "rejected", "unclear"] = "retry"
+    outcome: Outcome = "retry"
     if status == 429:
         seconds = wait_seconds(wait, header)
         text = f"{platform} asks to wait {seconds:g} s: too many requests."
@@ -73,4 +77,4 @@ def _target(answer: Answer) -> str:
         host = urlsplit(answer.headers.get("Location", "")).hostname
     except ValueError:
         host = None
-    return host[:253] if host else "a place it does not name"
+    return host[:253] if host and host.isascii() else "a place it does not name"

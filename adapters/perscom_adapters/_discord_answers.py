@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Final, Literal
+from typing import Final
 
-from perscom_receiver import DestinationError
+from perscom_receiver import DestinationError, Outcome
 
-from ._answers import by_status
+from ._answers import CODE_WORD, LONGEST_LIST, by_status
 from ._http import Answer
 
-__all__ = ["failure", "message_ids"]
+__all__ = ["failure", "is_done", "message_ids"]
 
 _COPY: Final = "in Discord (channel settings, Integrations, Webhooks), put its URL into the configuration and restart."
-_CODES: Final[Mapping[int, tuple[Literal["permanent", "rejected"], str]]] = {
+_CODES: Final[Mapping[int, tuple[Outcome, str]]] = {
     10015: ("permanent", f"Discord says the webhook no longer exists. Make a new one {_COPY}"),
     50027: ("permanent", f"Discord says the webhook's token is wrong. Copy the webhook again {_COPY}"),
     220001: ("permanent", "This webhook belongs to a forum channel, which takes messages only in a thread. Set thread_id."),
@@ -42,36 +42,42 @@ _STEP: Final = re.compile(
     "allowed_mentions|author|color|content|description|embeds|fields|flags|footer|image|inline|name|parse|roles|text"
     "|thumbnail|timestamp|title|url|username|users|value|[0-9]{1,2}"
 )
-_CODE_WORD: Final = re.compile(r"[A-Z]+(?:_[A-Z]+){1,8}")
+_CODE_WORD: Final = re.compile(CODE_WORD)
 _DEEPEST: Final = 8
-_LONGEST_LIST: Final = 200  # characters
 _SNOWFLAKE: Final = re.compile(r"[0-9]{1,20}")
+
+
+def is_done(answer: Answer) -> bool:
+    """Whether Discord says that it took the message: by the status alone, since a success may come without a body."""
+    return 200 <= answer.status < 300
 
 
 def message_ids(answer: Answer) -> tuple[str | None, str | None]:
     """The ids of the message and of its channel in a success; None for what it does not tell. The message is posted anyway."""
-    body = answer.json()
-    if not isinstance(body, dict):
-        return None, None
+    body = answer.object()
     return _snowflake(body.get("id")), _snowflake(body.get("channel_id"))
 
 
-def failure(answer: Answer, *, own_thread: bool) -> DestinationError:
-    """The error for an answer that is not a success. ``own_thread``: the thread, if any, is the destination's own."""
-    decoded = answer.json()
-    body: dict[str, object] = decoded if isinstance(decoded, dict) else {}
+def failure(answer: Answer, *, own_thread: bool, repeatable: bool) -> DestinationError:
+    """The error for an answer that is not done.
+
+    ``own_thread``: the thread, if any, is the destination's own. ``repeatable``: it changes nothing to do it twice.
+    """
+    body = answer.object()
+    error = by_status(answer, "Discord", wait=body.get("retry_after"))
+    outcome, sentence = error.outcome, str(error)
     code, status = body.get("code"), answer.status
-    if status == 429 or not 400 <= status < 500 or not isinstance(code, int):
-        return by_status(answer, "Discord", wait=body.get("retry_after"))
-    if code in _THREAD_CODES:
-        return DestinationError(_THREAD_CODES[code], outcome="permanent" if own_thread else "rejected", status=status)
-    if code in _CODES:
-        outcome, sentence = _CODES[code]
-        return DestinationError(sentence, outcome=outcome, status=status)
-    error = by_status(answer, "Discord")
-    mistakes = "; ".join(islice(_mistakes(body.get("errors"), ()), 5))[:_LONGEST_LIST]
-    said = f"{error} Code {code}{': ' if mistakes else ''}{mistakes}"
-    return DestinationError(said, outcome=error.outcome, retry_after=error.retry_after, status=status)
+    if 400 <= status < 500 and status != 429 and isinstance(code, int):
+        if code in _THREAD_CODES:
+            outcome, sentence = "permanent" if own_thread else "rejected", _THREAD_CODES[code]
+        elif code in _CODES:
+            outcome, sentence = _CODES[code]
+        else:
+            mistakes = "; ".join(islice(_mistakes(body.get("errors"), ()), 5))[:LONGEST_LIST]
+            sentence += f" Code {code}{': ' if mistakes else ''}{mistakes}"
+    if outcome == "unclear" and repeatable:
+        outcome = "retry"
+    return DestinationError(sentence, outcome=outcome, retry_after=error.retry_after, status=status)
 
 
 def _mistakes(errors: object, path: tuple[str, ...]) -> Iterator[str]:

@@ -6,10 +6,9 @@ A backslash takes the meaning from any punctuation there, and is not shown; so t
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 
 from ._lines import Line, Run
-from ._message import Time
+from ._message import Time, unix
 from ._text import is_blank
 
 __all__ = ["escape", "escape_title", "inert", "write"]
@@ -32,7 +31,6 @@ _WORD_JOINER = "\u2060"
 # What ends a masked link too early, or emphasis around it. Encoded, a server reads the same address.
 _IN_URL = {ord("("): "%28", ord(")"): "%29", ord("*"): "%2A"}
 _HOST = re.compile(r"[^/]*//[^/?#]*")
-_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_STYLE = {"date": "D", "datetime": "f"}
 
 
@@ -97,8 +95,7 @@ def _write_run(run: Run, stars: str, *, begins: bool, ends: bool) -> str:
 
 
 def _write_time(time: Time) -> str:
-    # Subtracting two aware datetimes cannot overflow, unlike a change of the time zone.
-    return f"<t:{(time.at - _UNIX_EPOCH) // timedelta(seconds=1)}:{_TIME_STYLE[time.style]}>"
+    return f"<t:{unix(time.at)}:{_TIME_STYLE[time.style]}>"
 
 
 def _label(text: str) -> str:

@@ -42,8 +42,13 @@ class Answer(msgspec.Struct, frozen=True):
         """The decoded body; None if it is no JSON, whatever it is instead."""
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+
+    def object(self) -> dict[str, Any]:
+        """The decoded body if it is an object; an empty one if not."""
+        body = self.json()
+        return body if isinstance(body, dict) else {}
 
 
 def new_session() -> aiohttp.ClientSession:

@@ -7,7 +7,7 @@ Links exist only as :class:`Link`, whose address is checked when it is made.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -29,6 +29,8 @@ __all__ = [
     "plain",
     "safe_url",
 ]
+
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Text(msgspec.Struct, frozen=True, tag=True):
@@ -72,6 +74,12 @@ class Time(msgspec.Struct, frozen=True, tag=True):
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:
             raise ValueError("Time needs an aware datetime")
+
+
+def unix(at: datetime) -> int:
+    """Whole seconds since 1970."""
+    # Subtracting two aware datetimes cannot overflow, unlike a change of the time zone.
+    return (at - _UNIX_EPOCH) // timedelta(seconds=1)
 
 
 Inline = Text | Bold | Italic | Link | Time

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
-from perscom_receiver import DestinationError
+from perscom_receiver import DestinationError, Outcome
 
-from ._answers import by_status, wait_seconds
+from ._answers import LONGEST_LIST, by_status, wait_seconds
 from ._http import Answer
 from ._slack_settings import is_channel, is_timestamp
 
@@ -82,8 +82,7 @@ _TOO_MANY: Final = ("ratelimited", "rate_limited", "message_limit_exceeded")
 _TROUBLE: Final = ("service_unavailable", "rollup_error", "org_login_required", "team_added_to_org")  # the last two pass
 _UNCLEAR: Final = ("internal_error", "fatal_error", "request_timeout")  # something may have been done before
 
-_Outcome = Literal["retry", "permanent", "rejected", "unclear"]
-_OUTCOMES: Final[Mapping[str, _Outcome]] = {
+_OUTCOMES: Final[Mapping[str, Outcome]] = {
     **dict.fromkeys(_PERMANENT, "permanent"),
     **dict.fromkeys((*_TOO_MANY, *_TROUBLE), "retry"),
     **dict.fromkeys(_UNCLEAR, "unclear"),
@@ -93,7 +92,6 @@ _WORD: Final = re.compile(r"[a-z]+(?:_[a-z]+){1,8}")
 # Steps of a path that may be repeated: the platform's keys and list positions. Anything else may be a word of the message.
 _STEP: Final = "accessory|alt_text|blocks|elements|fallback|format|image_url|style|text|timestamp|type|url|[0-9]{1,2}"
 _PLACE: Final = re.compile(rf"\[json-pointer:((?:/(?:{_STEP})){{1,12}})\]")
-_LONGEST_LIST: Final = 200  # characters
 
 
 def is_done(answer: Answer) -> bool:
@@ -105,9 +103,7 @@ def is_done(answer: Answer) -> bool:
 
 def message_ids(answer: Answer) -> tuple[str | None, str | None]:
     """The ``ts`` of the message and the id of its channel in a success; None for what it does not tell."""
-    body = answer.json()
-    if not isinstance(body, dict):
-        return None, None
+    body = answer.object()
     ts, channel = body.get("ts"), body.get("channel")
     return (
         ts if isinstance(ts, str) and is_timestamp(ts) else None,
@@ -146,14 +142,14 @@ def _word(answer: Answer) -> str | None:
     return "unknown_error" if isinstance(body, dict) and body.get("ok") is False else None
 
 
-def _sentence(word: str, outcome: _Outcome, answer: Answer) -> str:
+def _sentence(word: str, outcome: Outcome, answer: Answer) -> str:
     if word in _PERMANENT or word in _REJECTED:
         return f"{_PERMANENT.get(word) or _REJECTED[word]} ({word})"
     if outcome == "permanent":
         return f"Slack refuses this destination ({word}). Check that it still exists and may be posted to."
     if outcome == "rejected":
         places = ", ".join(dict.fromkeys(_PLACE.findall(answer.body.decode(errors="replace"))))
-        return f"Slack refuses this message: {word}{f' at {places[:_LONGEST_LIST]}' if places else ''}"
+        return f"Slack refuses this message: {word}{f' at {places[:LONGEST_LIST]}' if places else ''}"
     if outcome == "unclear":
         return f"Slack has trouble of its own ({word}); the message may have been taken."
     if word in _TOO_MANY:

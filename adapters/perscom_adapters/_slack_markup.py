@@ -7,19 +7,19 @@ backslash or an escape. What would notify is an element of a type of its own, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 from ._lines import Line, Run
+from ._message import unix
 
-__all__ = ["Element", "date_token", "escape", "unix", "write", "write_all"]
+__all__ = ["Element", "date_token", "escape", "timestamp", "write", "write_all"]
 
 Element = dict[str, Any]
 """A block, or a part of one, as it is sent."""
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 253_402_300_800  # seconds; the year 10000, which has no UTC in Python. Of moments before 1970 Slack says nothing.
 _TIME_FORMAT = {"date": "{date}", "datetime": "{date} at {time}"}
 
@@ -41,16 +41,15 @@ def write_all(rows: Iterable[Line]) -> list[Element]:
 
 def date_token(at: datetime) -> str | None:
     """``at`` in the reader's own time zone, for a text of the type mrkdwn; None for a moment Slack cannot show."""
-    seconds = unix(at)
+    seconds = timestamp(at)
     if seconds is None:
         return None
     return f"<!date^{seconds}^{{date_short}} {{time}}|{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC>"
 
 
-def unix(at: datetime) -> int | None:
-    """Seconds since 1970; None before that and at the far end of the calendar."""
-    # Subtracting two aware datetimes cannot overflow, unlike a change of the time zone.
-    seconds = (at - _UNIX_EPOCH) // timedelta(seconds=1)
+def timestamp(at: datetime) -> int | None:
+    """Seconds since 1970; None for a moment Slack cannot show: before that and at the far end of the calendar."""
+    seconds = unix(at)
     return seconds if 0 <= seconds < _LATEST else None
 
 
@@ -93,7 +92,7 @@ def _inlines(rows: Iterable[Line]) -> list[Element]:
 def _inline(run: Run) -> Element:
     style = {name: True for name, given in (("bold", run.bold), ("italic", run.italic)) if given}
     more = {"style": style} if style else {}
-    if run.time is not None and (seconds := unix(run.time.at)) is not None:
+    if run.time is not None and (seconds := timestamp(run.time.at)) is not None:
         shown = _TIME_FORMAT[run.time.style]
         return {"type": "date", "timestamp": seconds, "format": shown, "fallback": run.text, **more}
     if run.url is not None:

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 from msgspec.structs import replace
 
-from perscom_receiver import DestinationError
+from perscom_receiver import DestinationError, Outcome
 
-from ._answers import by_status
+from ._answers import CODE_WORD, by_status
 from ._http import Answer
 
 __all__ = ["failure", "is_done", "message_ids", "new_chat", "refuses_formatting"]
-
-Outcome = Literal["retry", "permanent", "rejected", "unclear"]
 
 _ADD: Final = "Add the bot to the chat (in a channel as administrator; alone with it, press Start), check chat and restart."
 _COPY: Final = "Copy it again from @BotFather, put it into the configuration and restart."
@@ -55,12 +53,12 @@ _WORDS: Final[tuple[tuple[re.Pattern[str], Outcome, str], ...]] = (
 )
 _FORMATTING: Final = re.compile("can't parse|entity|ENTITY|ENTITIES")
 _UNCHANGED: Final = re.compile("message is not modified")
-_CODE_WORD: Final = re.compile(r"\b[A-Z]+(?:_[A-Z]+){1,8}\b")
+_CODE_WORD: Final = re.compile(rf"\b{CODE_WORD}\b")
 
 
 def message_ids(answer: Answer) -> tuple[str | None, str | None]:
     """The ids of the message and of its chat in a success; None for what it does not tell. The message is posted anyway."""
-    message = _body(answer).get("result")
+    message = answer.object().get("result")
     if not isinstance(message, dict):
         return None, None
     chat = message.get("chat")
@@ -72,12 +70,12 @@ def is_done(answer: Answer) -> bool:
     """Whether the message stands in the chat as it should. An edit that changes nothing is refused, and is done too."""
     if _status(answer) == 400:
         return _says(answer, _UNCHANGED)
-    return 200 <= _status(answer) < 300 and _body(answer).get("ok") is True
+    return 200 <= _status(answer) < 300 and answer.object().get("ok") is True
 
 
 def new_chat(answer: Answer) -> str | None:
     """The id under which a group goes on that has become a supergroup, if this is why the message was refused."""
-    parameters = _body(answer).get("parameters")
+    parameters = answer.object().get("parameters")
     moved = parameters.get("migrate_to_chat_id") if isinstance(parameters, dict) else None
     return _number(moved) if _status(answer) == 400 else None
 
@@ -94,7 +92,7 @@ def failure(answer: Answer, *, own_chat: bool, own_topic: bool, repeatable: bool
     twice.
     """
     status = _status(answer)
-    parameters = _body(answer).get("parameters")
+    parameters = answer.object().get("parameters")
     wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
     error = by_status(replace(answer, status=status), "Telegram", wait=wait)
     outcome, sentence = error.outcome, str(error)
@@ -118,19 +116,14 @@ def _bad_request(answer: Answer, outcome: Outcome, sentence: str) -> tuple[Outco
     return outcome, f"{sentence} {code_word[0]}" if code_word else sentence
 
 
-def _body(answer: Answer) -> dict[str, object]:
-    decoded = answer.json()
-    return decoded if isinstance(decoded, dict) else {}
-
-
 def _status(answer: Answer) -> int:
     """The status of HTTP, or the one in the body where a server in between has lost it."""
-    code = _body(answer).get("error_code")
+    code = answer.object().get("error_code")
     return code if 200 <= answer.status < 300 and isinstance(code, int) else answer.status
 
 
 def _description(answer: Answer) -> str:
-    told = _body(answer).get("description")
+    told = answer.object().get("description")
     return told if isinstance(told, str) else ""
 
 

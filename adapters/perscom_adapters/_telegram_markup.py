@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address
 from itertools import groupby
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from ._lines import Line, Run
-from ._message import Time
+from ._message import unix
 from ._text import is_blank, units
 
 __all__ = ["Entity", "inert", "write", "write_all"]
@@ -40,7 +39,6 @@ _HOST = re.compile(r"[a-z0-9_-][a-z0-9._-]*\.[a-z0-9._-]*")
 _BRACKETED = re.compile(r"\[(.*)\](?::[0-9]+)?")
 _PLAIN = Run("")
 _BULLET = {"-": "•"}
-_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 2**31  # seconds; Telegram knows no later moment, and none before 1970
 _TIME_FORMAT = {"date": "D", "datetime": "Dt"}  # long date; the same and a short time
 
@@ -103,9 +101,9 @@ def _entities(text: str, run: Run, offset: int) -> Iterator[Entity]:
     if is_blank(text):
         return
     place: Entity = {"offset": offset, "length": units(text)}
-    if run.time is not None and 0 < _unix(run.time) < _LATEST:
+    if run.time is not None and 0 < unix(run.time.at) < _LATEST:
         time_format = _TIME_FORMAT[run.time.style]
-        yield {"type": "date_time", **place, "unix_time": _unix(run.time), "date_time_format": time_format}
+        yield {"type": "date_time", **place, "unix_time": unix(run.time.at), "date_time_format": time_format}
         return  # Telegram takes a moment's bold and italic away (tried)
     if run.url is not None and _is_taken(run.url):
         yield {"type": "text_link", **place, "url": run.url}
@@ -133,11 +131,6 @@ def _is_ipv6(host: str) -> bool:
         return IPv6Address(host).scope_id is None
     except ValueError:
         return False
-
-
-def _unix(time: Time) -> int:
-    # Subtracting two aware datetimes cannot overflow, unlike a change of the time zone.
-    return (time.at - _UNIX_EPOCH) // timedelta(seconds=1)
 
 
 def _in_threes(number: re.Match[str]) -> str:

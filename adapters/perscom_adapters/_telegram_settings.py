@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from ._secret import SecretURL, masked
 from ._settings import origin_mistake, refused
@@ -84,7 +85,7 @@ def telegram_chat_mistake(chat: str) -> str | None:
 def telegram_topic_mistake(topic: str) -> str | None:
     """What is wrong with the number of a topic; None when nothing is."""
     if not is_number(topic):
-        return "A topic is named by its number: the last one in the link to a message of that topic."
+        return "A topic is named by its number: the one before the last in the link to a message of that topic."
     if topic == _GENERAL:
         return "Telegram takes messages to the topic General only without its number. Leave topic out."
     return None
@@ -95,4 +96,6 @@ def telegram_api_mistake(base_url: str) -> str | None:
     cause = origin_mistake(base_url)
     if cause is None and ("?" in base_url or "#" in base_url):
         cause = "take away everything from the question mark or number sign on."
+    if cause is None and ("/bot" in base_url or ":" in urlsplit(base_url).path):
+        cause = "it holds a token, which belongs into token; take away its end, from /bot on."
     return f"This is no address of a Bot API server: {cause}\nTelegram's is https://api.telegram.org" if cause else None

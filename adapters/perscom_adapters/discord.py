@@ -19,7 +19,7 @@ import msgspec
 from perscom_receiver import DestinationError
 
 from ._destination import Receipt
-from ._discord_answers import failure, message_ids
+from ._discord_answers import failure, is_done, message_ids
 from ._discord_payload import payload
 from ._discord_settings import checked_address, checked_thread, checked_username, is_snowflake
 from ._http import new_session, request
@@ -76,8 +76,8 @@ class DiscordDestination:
             timeout=self._timeout,
             repeatable=previous is not None,
         )
-        if not 200 <= answer.status < 300:
-            raise failure(answer, own_thread=thread_id == self._thread_id)
+        if not is_done(answer):
+            raise failure(answer, own_thread=thread_id == self._thread_id, repeatable=previous is not None)
         message_id, channel_id = message_ids(answer)
         return Receipt(
             platform="discord",

@@ -11,7 +11,9 @@ import msgspec
 __all__ = ["Problem", "closest", "count", "did_you_mean", "good_to_know", "hide", "report"]
 
 # Sixteen characters with a digit among them, or more letters in a row than any word of ours has: nobody types that as a word.
-_TOKEN = re.compile(r"(?=[A-Za-z_-]*[0-9])([A-Za-z0-9_-]{4})[A-Za-z0-9_-]{12,}|([A-Za-z]{4})[A-Za-z]{20,}")
+_TOKEN = re.compile(
+    r"(?=[A-Za-z_-]*[0-9])([A-Za-z0-9_-]{4})[A-Za-z0-9_-]{12,}|([A-Za-z]{4})[A-Za-z]{20,}|([A-Za-z_-]{4})[A-Za-z_-]{26,}"
+)
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def hide(text: str) -> str:
     """``text`` as it may be shown: on one line, short, and of anything that could be a token only the first four characters."""
     safe = "".join(c if c.isprintable() else "?" for c in text)
-    safe = _TOKEN.sub(lambda found: f"{found[1] or found[2]}…", safe)
+    safe = _TOKEN.sub(lambda found: f"{found[1] or found[2] or found[3]}…", safe)
     return safe if len(safe) <= 60 else f"{safe[:60]}…"
 
 

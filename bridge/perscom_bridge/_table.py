@@ -94,6 +94,9 @@ class Table:
     def text_or_number(self, key: str) -> str | None:
         """The text under ``key``, or the digits of a whole number, which people write without quotes."""
         value = self.values.get(key)
+        if isinstance(value, float):
+            self.wrong(key, f"{key} is a whole number. Write it without a point.")
+            return None
         return str(value) if type(value) is int else self.text(key)
 
     def flag(self, key: str) -> bool | None:

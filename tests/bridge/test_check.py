@@ -117,7 +117,12 @@ SITE, SERVER, DESTINATION, END = "[site]\n", "[server]\n", "[destinations.announ
         (SERVER, 'database = "no/such/folder.db"', "server.database", "is not there. Make it first"),
         # destinations
         (DESTINATION, 'thread = "general"', "destinations.announcements.thread", "A Discord thread is named by its id"),
-        (DESTINATION, "thread = 1.5", "destinations.announcements.thread", "thread should be text, but this is a number"),
+        (
+            DESTINATION,
+            "thread = 1.5",
+            "destinations.announcements.thread",
+            "thread is a whole number. Write it without a point.",
+        ),
         (DESTINATION, 'chat = "@x"', "destinations.announcements.chat", 'It belongs under a destination of type "telegram".'),
         (DESTINATION, 'token = "x"', "destinations.announcements.token", 'a destination of type "slack" or "telegram".'),
         (DESTINATION, 'unclear = "repeet"', "destinations.announcements.unclear", 'Did you mean "repeat"?'),
@@ -350,6 +355,7 @@ def test_a_file_of_secrets_that_others_may_read_is_good_to_know(tmp_path: Path) 
 SLACK = f"https://hooks.slack.com/services/T024BE7LD/B024BE91L/{TOKEN.partition('_')[0]}"
 SLACK_TOKEN = f"xoxb-1234-{TOKEN.partition('_')[0]}"
 BOT = f"123456789:{TOKEN}"
+LETTERS = "7000000001:AAHdqTcvCH-vGWJxfSeofSAsKKs_PALDsaw"
 ON_SLACK = f'[destinations.staff]\ntype = "slack"\nurl = "{SLACK}"\n'
 AS_BOT = f'[destinations.staff]\ntype = "slack"\ntoken = "{SLACK_TOKEN}"\nchannel = "C024BE91L"\n'
 ON_TELEGRAM = f'[destinations.staff]\ntype = "telegram"\ntoken = "{BOT}"\nchat = -1001234567890\n'
@@ -374,6 +380,10 @@ ON_TELEGRAM = f'[destinations.staff]\ntype = "telegram"\ntoken = "{BOT}"\nchat =
         (ON_TELEGRAM.replace("token", "# token"), "token", 'token is missing. Add the line: token = "${TELEGRAM_TOKEN}"'),
         (ON_TELEGRAM.replace("chat", "# chat"), "chat", "chat is missing. Add the line: chat = -1001234567890."),
         (ON_TELEGRAM.replace("-1001234567890", '"rangers"'), "chat", "A Telegram chat is named by its number"),
+        (ON_TELEGRAM.replace("-1001234567890", "1.5"), "chat", "chat is a whole number. Write it without a point."),
+        (ON_TELEGRAM.replace('"telegram"', f'"{LETTERS}"'), "type", '"7000000001:AAHd…" is no type of destination.'),
+        (f'{ON_TELEGRAM}api = "https://api.telegram.org/bot{BOT}"\n', "api", "it holds a token, which belongs into token"),
+        (ON_SLACK.replace("url", "# url"), "url", "url is missing, or token and channel."),
         (ON_TELEGRAM.replace("-1001234567890", "true"), "chat", "chat should be text, but this is true or false."),
         (f"{ON_TELEGRAM}topic = 1\n", "topic", "Leave topic out."),
         (f'{ON_TELEGRAM}topic = "general"\n', "topic", "A topic is named by its number"),

@@ -184,6 +184,16 @@ def test_no_answer_is_unclear_for_a_new_message_and_a_retry_for_an_edit(play: An
     play(use)
 
 
+def test_an_answer_that_means_nothing_here_is_unclear_for_a_new_message_and_a_retry_for_an_edit(play: Any) -> None:
+    async def use(kit: Any) -> None:
+        assert (await failed(kit, Say(status=101))).outcome == "unclear"
+        if kit.edits:
+            receipt = await kit.make().send(MESSAGE)
+            assert (await failed(kit, Say(status=101), previous=receipt)).outcome == "retry"
+
+    play(use)
+
+
 def test_a_refused_connection_is_a_retry(play: Any) -> None:
     async def use(kit: Any) -> None:
         await kit.chat.stop()
@@ -244,7 +254,17 @@ def test_a_success_that_drips_until_time_is_up_ends_in_time(play: Any) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>captive portal</html>", b"\xff\x00garbage", b"[" * 70_000, b"x" * 5_000_000, b"[]", b"{}", b"null"],
+    [
+        b"",
+        b"<html>captive portal</html>",
+        b"\xff\x00garbage",
+        b'{"id": "\xff"}',
+        b"[" * 70_000,
+        b"x" * 5_000_000,
+        b"[]",
+        b"{}",
+        b"null",
+    ],
     ids=lambda body: f"{body[:9]!r} {len(body)}",
 )
 def test_a_success_without_a_readable_message_is_never_worth_a_blind_repeat(play: Any, body: bytes) -> None:
@@ -255,7 +275,8 @@ def test_a_success_without_a_readable_message_is_never_worth_a_blind_repeat(play
 
 
 @pytest.mark.parametrize(
-    "body", [b"x" * 5_000_000, b"[" * 70_000, b"\xff", b"{", b"[1]", b'{"error": {}, "code": [], "ok": 0}']
+    "body",
+    [b"x" * 5_000_000, b"[" * 70_000, b"\xff", b'{"id": "\xff"}', b"{", b"[1]", b'{"error": {}, "code": [], "ok": 0}'],
 )
 @pytest.mark.parametrize(("status", "outcome"), [(400, "rejected"), (403, "permanent"), (429, "retry"), (500, "retry")])
 def test_a_refusal_that_cannot_be_read_is_sorted_by_its_status(play: Any, status: int, outcome: str, body: bytes) -> None:

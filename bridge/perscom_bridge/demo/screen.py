@@ -37,7 +37,7 @@ def line(sent: Sent, width: int) -> str:
 
 
 def cards(sent: Sent, width: int) -> str:
-    """A message as each platform shows it, read from what was posted there; empty when there was nothing to say."""
+    """A message as each platform shows it, read from the payload that is sent there; empty when there was nothing to say."""
     if sent.message is None:
         return ""
     return boxes([card_of(platform, payload_of(platform, sent.message)) for platform in PLATFORMS], width).rstrip("\n")

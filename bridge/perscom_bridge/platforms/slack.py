@@ -64,7 +64,10 @@ class SlackBotPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _read(table: Table) -> Place | None:
-    if not {"token", "channel", "api"} & table.values.keys():
+    if not table.values.keys() & {"url", "token", "channel", "api"}:
+        table.wrong("url", 'url is missing, or token and channel. Add the line: url = "${SLACK_URL}", and its value to .env.')
+        return None
+    if not table.values.keys() & {"token", "channel", "api"}:
         return _webhook(table)
     if "url" in table:
         table.wrong("url", "url is for a webhook; token, channel and api are for a bot. Take one or the other out.")

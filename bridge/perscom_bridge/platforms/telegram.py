@@ -66,7 +66,7 @@ def _read(table: Table) -> TelegramPlace | None:
     topic = checked(table, "topic", telegram_topic_mistake)
     silent = table.flag("silent")
     api = checked(table, "api", telegram_api_mistake)
-    if token is None or chat is None:
+    if token is None or chat is None or (topic is None and "topic" in table):
         return None
     place = TelegramPlace(
         token=HiddenToken(token), chat=chat, topic=int(topic) if topic is not None else None, silent=silent is True
