@@ -34,6 +34,15 @@ class Metrics:
         self._unplanned = Gauge(
             "perscom_oldest_unhandled_seconds", "Age of the oldest event nobody looked at", registry=self.registry
         )
+        self._skew = Gauge(
+            "perscom_clock_skew_seconds", "Seconds by which PERSCOM's clock is ahead of this machine's", registry=self.registry
+        )
+        self._old_secret = Gauge(
+            "perscom_old_secret_events", "Events of the last 24 hours that an old secret verified", registry=self.registry
+        )
+        self._unknown = Gauge(
+            "perscom_unknown_events", "Stored events whose names this version does not know", registry=self.registry
+        )
 
     def answered(self, status: int) -> None:
         """A request on the webhook path was answered."""
@@ -47,6 +56,9 @@ class Metrics:
         """The text Prometheus reads, with the gauges as ``overview`` has them."""
         self._dead.set(overview.health.dead)
         self._unplanned.set(overview.health.oldest or 0)
+        self._skew.set(overview.health.skew or 0)
+        self._old_secret.set(overview.health.old_secret)
+        self._unknown.set(sum(overview.health.unknown_names.values()))
         for lane in overview.lanes:
             self._waiting.labels(lane.name).set(lane.waiting)
             self._off.labels(lane.name).set(lane.paused is not None)

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,23 @@ def test_the_page_is_for_names_of_this_machine_alone(folder: Path) -> None:
     with bridge(folder) as running:
         assert request(running.status, "GET", "/", headers={"Host": "evil.example"})[0] == 400
         assert request(running.status, "GET", "/", headers={"Host": f"localhost:{running.status}"})[0] == 200
+        assert running.stop() == 0
+
+
+def test_the_page_and_the_metrics_tell_what_an_operator_should_look_into(folder: Path) -> None:
+    text = (folder / "bridge.toml").read_text().replace("[server]", 'previous_secret = "the secret before this one"\n[server]')
+    (folder / "bridge.toml").write_text(text)
+    with bridge(folder) as running:
+        assert 'class="note"' not in request(running.status, "GET", "/")[1]
+        created = datetime.now(UTC) - timedelta(hours=2)
+        assert running.post(*signed_request("medal.polished", "the secret before this one", created=created, data={})) == 202
+        page, metrics = (request(running.status, "GET", path)[1] for path in ("/", "/metrics"))
+        assert "PERSCOM's is 720." in page
+        assert "1 event of the last 24 hours was signed with it." in page
+        assert "go where a glob asks for them: medal.polished" in page
+        assert "perscom_old_secret_events 1.0" in metrics
+        assert "perscom_unknown_events 1.0" in metrics
+        assert "perscom_clock_skew_seconds -720" in metrics
         assert running.stop() == 0
 
 
