@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ._explain import Difference, Explanation, explain
     from ._health import Health
     from ._inbox import DeadLetter, SQLiteInbox
+    from ._purge import Purged
     from ._resources import (
         AssignmentRecord,
         AwardRecord,
@@ -93,6 +94,7 @@ __all__ = [
     "PayloadTooLarge",
     "PerscomError",
     "PerscomMessage",
+    "Purged",
     "QualificationRecord",
     "RankRecord",
     "Receiver",
@@ -130,6 +132,7 @@ _LAZY = {
     "Explanation": "_explain",
     "Health": "_health",
     "PerscomMessage": "_resources",
+    "Purged": "_purge",
     "QualificationRecord": "_resources",
     "RankRecord": "_resources",
     "Record": "_resources",

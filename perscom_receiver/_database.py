@@ -12,14 +12,17 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from ._backup import back_up
 from ._errors import ConfigurationError, Unavailable
-from ._files import open_connection
+from ._files import Progress, open_connection, rewrite
 from ._migrations import MIGRATIONS
+from ._restore import Restored, restore
 from ._writer import Connection, Write, Writer, as_unavailable
 
 __all__ = ["Connection", "Database"]
@@ -43,6 +46,7 @@ class Database:
         self._lock = threading.Lock()
         self._writer: Writer | None = None
         self._read_lock = threading.Lock()
+        self._aside_lock = threading.Lock()  # held while the file is open otherwise: copied, rewritten, or about to be closed
         self._reader: sqlite3.Connection | None = None
         self._listeners: list[Callable[[], None]] = []
         _databases.add(self)
@@ -62,9 +66,7 @@ class Database:
                 self._writer = Writer(self.path, self._migrations, self._listeners, write)
         return write.future  # type: ignore[return-value]
 
-    def write(
-        self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None, size: int = 0
-    ) -> _T:
+    def write(self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None, size: int = 0) -> _T:
         """Like :meth:`submit`, but wait; after ``timeout`` seconds raise Unavailable (it may still be committed later)."""
         future = self.submit(work, wake=wake, size=size)
         try:
@@ -89,14 +91,11 @@ class Database:
 
         Raises what ``work`` raises, or Unavailable when the file cannot be read.
         """
-        with self._read_lock:
-            try:
-                if self._reader is None:
-                    self.write(_nothing)  # so that the file is there and up to date
-                    self._reader = open_connection(self.path, readonly=True)
-                return work(self._reader)
-            except sqlite3.Error as error:
-                raise as_unavailable(error) or error from None
+        with self._read_lock, _translated():
+            if self._reader is None:
+                self.write(_nothing)  # so that the file is there and up to date
+                self._reader = open_connection(self.path, readonly=True)
+            return work(self._reader)
 
     async def aread(self, work: Callable[[Connection], _T]) -> _T:
         """Like :meth:`read`, in a thread."""
@@ -110,11 +109,52 @@ class Database:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
+        """Copy what is committed at this moment into the new file ``target``, readable for its owner alone, and check the copy.
+
+        Blocks, while others go on writing: it hardly slows them. A fork waits for its end. ``progress`` is told how many bytes
+        are copied, and how many there are. ``target`` is there only on success.
+
+        Raises FileExistsError when ``target`` is there, OSError when it cannot be written, ConfigurationError when the database
+        is none of ours or damaged, and Unavailable when it cannot be read.
+        """
+        with self._aside_lock, _translated():
+            back_up(self.path, Path(target).absolute(), self._migrations, progress)
+
+    def restore(self, backup: str | os.PathLike[str], *, progress: Progress | None = None) -> Restored:
+        """Put a copy of the file ``backup`` in the place of this database, which is kept beside it under another name.
+
+        What came after the backup is taken over: nobody can send it again, what was handled is not handled twice, and what
+        waits goes on waiting. Where the replaced database cannot be read, all that is forgotten: then change PERSCOM's secret
+        if a repeat would matter.
+
+        Raises ConfigurationError when anybody has the database open, in whatever process, and when ``backup`` is damaged, none
+        of ours or from a newer program; OSError or Unavailable when a file cannot be read or written. Then nothing is changed.
+        """
+        self._hold()
+        try:
+            with _translated():
+                return restore(Path(backup).absolute(), self.path, self._migrations, progress)
+        finally:
+            self._resume()
+
+    def rewrite(self) -> bool:
+        """Write the file anew, so that nothing of what was deleted is left in it or in its log.
+
+        Takes about 10 s for a GB, in which nobody can commit, and room for a second file here and in SQLite's temporary folder.
+        False when the log could not be emptied since somebody reads in it all the time (a backup): try again. Raises
+        Unavailable when there is no room.
+        """
+        self.write(_nothing)
+        with self._aside_lock, _translated():
+            return rewrite(self.path)
+
     def close(self) -> None:
         """Commit what waits, then close. A later use opens the file again."""
         with self._read_lock:
             self._close_reader()
-        self._close_writer()
+        with self._aside_lock:
+            self._close_writer()
 
     def _close_reader(self) -> None:
         if self._reader is not None:
@@ -129,6 +169,7 @@ class Database:
 
     def _hold(self) -> None:
         """Close, and let nobody open the file again before :meth:`_resume`."""
+        self._aside_lock.acquire()
         self._read_lock.acquire()
         self._close_reader()
         while True:
@@ -141,6 +182,16 @@ class Database:
     def _resume(self) -> None:
         self._lock.release()
         self._read_lock.release()
+        self._aside_lock.release()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise Unavailable for what is the trouble of the database itself."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise as_unavailable(error) or error from None
 
 
 def _nothing(connection: Connection) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import mkstemp
 from types import TracebackType
 
 from ._errors import ConfigurationError
@@ -17,10 +19,27 @@ try:
 except ImportError:  # Windows: SQLite's own busy handler has to do
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["FileLock", "open_connection", "prepare_file"]
+__all__ = [
+    "FileLock",
+    "Progress",
+    "copy_database",
+    "open_connection",
+    "prepare_file",
+    "read_schema",
+    "rewrite",
+    "schema_version",
+    "sync_folder",
+]
+
+Progress = Callable[[int, int], None]
+"""Is told how many bytes are copied, and how many there are."""
 
 BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for a lock. With the file lock in front it rarely waits at all."""
+PAGES_AT_ONCE = 4096
+"""Pages (16 MiB) that are copied and synced in one step."""
+LOOKS = 20
+"""How often a quarter of a second is waited for readers that keep the log from being emptied."""
 
 
 class FileLock:
@@ -49,15 +68,21 @@ class FileLock:
 
 
 def open_connection(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
-    """A connection in autocommit mode, for the one thread that uses it at a time."""
+    """A connection in autocommit mode, for the one thread that uses it at a time.
+
+    Raises ConfigurationError for a file that is no database.
+    """
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
         if readonly:
             connection.execute("PRAGMA query_only = 1")
-    except BaseException:
+    except BaseException as error:
         connection.close()
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
+            raise ConfigurationError(f"{path.name} is no database of ours ({error}). Is the path right?") from None
         raise
     return connection
 
@@ -73,12 +98,7 @@ def prepare_file(path: Path, migrations: Sequence[Sequence[str]], lock: FileLock
     with lock:
         if not path.exists():
             _create(path)
-        try:
-            connection = open_connection(path)
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_NOTADB:
-                raise
-            raise ConfigurationError(f"{path.name} is no database of ours ({error}). Is the path right?") from None
+        connection = open_connection(path)
         try:
             _bring_up_to_date(connection, path, migrations)
         except BaseException:
@@ -93,26 +113,104 @@ def _create(path: Path) -> None:
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]]) -> None:
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-    if tables and "schema_version" not in tables:
-        raise ConfigurationError(f"{path.name} is no database of ours (it holds other tables). Is the path right?")
+    found = schema_version(connection, path.name, migrations)
     connection.execute("PRAGMA journal_mode = WAL").fetchall()
-    found, writer = connection.execute("SELECT version, writer FROM schema_version").fetchone() if tables else (0, "")
-    if found > len(migrations):
-        raise ConfigurationError(
-            f"{path.name} was written by perscom-receiver {writer} (schema {found}; here it is {len(migrations)}). "
-            f"Install perscom-receiver {writer} or newer."
-        )
     if found < len(migrations):
         if found:
-            _copy(connection, path.with_name(f"{path.name}.schema-{found}"))
+            copy_database(connection, path.with_name(f"{path.name}.schema-{found}"))
         _migrate(connection, found, migrations)
 
 
-def _copy(connection: sqlite3.Connection, target: Path) -> None:
-    _create(target)
-    with closing(sqlite3.connect(target)) as copy:
-        connection.backup(copy)
+def schema_version(connection: sqlite3.Connection, name: str, migrations: Sequence[Sequence[str]]) -> int:
+    """The version of the schema in the file called ``name``, 0 for an empty file.
+
+    Raises ConfigurationError for one that is not ours, and for one that a newer program wrote.
+    """
+    found, writer = read_schema(connection, name)
+    if found > len(migrations):
+        raise ConfigurationError(
+            f"{name} was written by perscom-receiver {writer} (schema {found}; here it is {len(migrations)}). "
+            f"Install perscom-receiver {writer} or newer."
+        )
+    return found
+
+
+def read_schema(connection: sqlite3.Connection, name: str) -> tuple[int, str]:
+    """The version of the schema in the file called ``name`` (0: it is empty), and which program wrote it.
+
+    Raises ConfigurationError for a file that is not ours.
+    """
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if tables and "schema_version" not in tables:
+        raise ConfigurationError(f"{name} is no database of ours (it holds other tables). Is the path right?")
+    found: tuple[int, str] = connection.execute("SELECT version, writer FROM schema_version").fetchone() if tables else (0, "")
+    return found
+
+
+def copy_database(source: sqlite3.Connection, target: Path, progress: Progress | None = None) -> None:
+    """Have what ``source`` sees at this moment in the file ``target``: all of it and on the disk, or no file at all.
+
+    One that was there is replaced. It is for its owner alone and needs no log beside it. Others may go on writing meanwhile.
+    """
+    descriptor, name = mkstemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "r+b") as file:
+            _fill(part, file.fileno(), source, progress)
+        part.replace(target)
+        sync_folder(target.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _fill(part: Path, descriptor: int, source: sqlite3.Connection, progress: Progress | None) -> None:
+    def step(status: int, remaining: int, total: int) -> None:
+        os.fsync(descriptor)  # one sync at the end would hold up the commits of others for as long as it takes
+        if progress is not None:
+            progress((total - remaining) * page, total * page)
+
+    page = source.execute("PRAGMA page_size").fetchone()[0]
+    with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+        copy.execute("PRAGMA journal_mode = OFF")
+        copy.execute("PRAGMA synchronous = OFF")
+        source.execute("BEGIN")
+        try:
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # holds the moment: a commit would begin anew
+            source.backup(copy, pages=PAGES_AT_ONCE, progress=step)
+        finally:
+            source.execute("ROLLBACK")
+        copy.execute("PRAGMA journal_mode = DELETE")  # as copied it says that a log belongs to it
+    os.fsync(descriptor)
+
+
+def rewrite(path: Path) -> bool:
+    """Write the file anew without what was deleted in it, and empty its log. False when a reader needs the log all the time.
+
+    Nobody can commit meanwhile.
+    """
+    lock = FileLock(path)
+    with closing(lock), closing(open_connection(path)) as connection:
+        with lock:
+            connection.execute("VACUUM")
+        connection.execute("PRAGMA busy_timeout = 200").fetchall()
+        for _ in range(LOOKS):
+            with lock:
+                if not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    return True
+            time.sleep(0.05)  # for those who commit
+    return False
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in ``folder`` on the disk."""
+    if os.name != "posix":  # Windows cannot
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _migrate(connection: sqlite3.Connection, found: int, migrations: Sequence[Sequence[str]]) -> None:

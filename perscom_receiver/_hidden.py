@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from html import escape, unescape
 from typing import Any, Final
 
 from ._json import lenient
@@ -70,6 +69,8 @@ def _cleaned_text(text: str) -> str:
     of an automation may write out whatever it likes, escaped for HTML."""
     if not (any(name in text for name in HIDDEN_COLUMNS) or _escaped(text)):
         return text
+    from html import escape, unescape  # hardly ever needed
+
     for decoded, encoded in ((str, str), (unescape, escape)):
         try:
             cleaned = _cleaned_json(decoded(text))

@@ -15,6 +15,7 @@ from ._errors import ConfigurationError, MalformedEvent, StaleEvent
 from ._event import EVENT_NAMES, Event, restored
 from ._health import SILENT_AFTER, Health, read_health
 from ._hidden import storable
+from ._purge import Purged, purge
 from ._retention import forget_bodies, forget_entities, forget_events
 from .queue import Connection, Database, Queue
 
@@ -26,6 +27,8 @@ COMMIT_WITHIN = 2.0
 """Seconds a caller waits for the commit. PERSCOM waits 3 s in all and tries again after a 503; a late commit is fine then."""
 AHEAD = 60.0
 """Seconds that the sender's clock may be ahead of ours."""
+READ_AT_ONCE = 16 * 2**20
+"""Bytes of bodies that are read together."""
 BESIDE_BODY = 1024
 """Bytes of memory that an event takes beside its body while it waits for the disk."""
 _DAY = 86_400
@@ -151,13 +154,22 @@ class SQLiteInbox:
             )
 
     def pending(self, connection: Connection, n: int) -> list[Pending]:
-        """Up to ``n`` events for which no tasks were made yet, oldest first. One that cannot be read has no event."""
+        """Up to ``n`` events for which no tasks were made yet, oldest first; fewer, but at least one, where bodies are large.
+
+        One that cannot be read has no event.
+        """
         rows = connection.execute(
             "SELECT id, received, body, digest, secret_name, old_secret FROM event WHERE site = ? AND unplanned = 1"
             " ORDER BY id LIMIT ?",
             (self.site, n),
         )
-        return [_pending(*row) for row in rows]
+        found, size = [], 0
+        for row in rows:
+            found.append(_pending(*row))
+            size += len(row[2])
+            if size > READ_AT_ONCE:
+                break
+        return found
 
     def plan(self, connection: Connection, plans: Iterable[tuple[Pending, Iterable[int]]]) -> None:
         """Make a task in each of the lanes for each event, and take its mark off. Planning twice changes nothing.
@@ -243,6 +255,14 @@ class SQLiteInbox:
     def resume(self, handler: str) -> bool:
         """End the pause of a handler whose destination was switched off. False when it is not paused."""
         return self.database.write(lambda connection: self.queue.resume(connection, handler), wake=True)
+
+    def purge_user(self, user: int) -> Purged:
+        """Forget what is stored about the user of PERSCOM whose number is ``user``; nothing more follows from it.
+
+        Finds events that name the number or an e-mail address that is stored of the user, not those that only tell a name in
+        a text. Digests stay, so none of them can come again. Blocks while the file is rewritten: see ``Database.rewrite``.
+        """
+        return purge(self.database, self.queue, user, self.now)
 
     def close(self) -> None:
         """Commit what waits and close the file. A later use opens it again."""

@@ -73,4 +73,5 @@ async def _watched(worker: Worker, stop: asyncio.Event) -> None:
     try:
         await worker.run(stop)
     except Exception:  # noqa: BLE001
-        _log.critical("The worker has ended by itself: events are stored, and wait until one is started.", exc_info=True)
+        if threading.main_thread().is_alive():  # else the program is ending, and nobody stopped its worker before
+            _log.critical("The worker has ended by itself: events are stored, and wait until one is started.", exc_info=True)

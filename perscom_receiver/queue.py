@@ -24,8 +24,9 @@ import msgspec
 
 from ._database import Connection, Database
 from ._event import Event, restored
+from ._restore import Restored
 
-__all__ = ["Claim", "Connection", "Database", "Lane", "Queue", "Result", "State", "Task"]
+__all__ = ["Claim", "Connection", "Database", "Lane", "Queue", "Restored", "Result", "State", "Task"]
 
 _RECEIPTS = 10
 """How many of the newest receipts a task gets."""
@@ -249,11 +250,14 @@ class Queue:
             if moved.rowcount + moved_tasks.rowcount + leases.rowcount:
                 self._refresh(connection, lane)
 
-    def bury(self, connection: Connection, event: int, now: float, error: str) -> int:
-        """Put the tasks of an event that wait aside as dead. Returns how many there were."""
+    def bury(self, connection: Connection, event: int, now: float, error: str, *, running: bool = False) -> int:
+        """Put the tasks of an event that wait aside as dead. Returns how many there were.
+
+        With ``running`` also those that are being worked on: how these end is not kept.
+        """
         lanes = connection.execute(
-            "UPDATE task SET state = 3, settled = ?, error = ? WHERE event = ? AND state = 0 RETURNING lane",
-            (now, error, event),
+            "UPDATE task SET state = 3, settled = ?, error = ? WHERE event = ? AND (state = 0 OR state = ?) RETURNING lane",
+            (now, error, event, State.LEASED if running else State.WAITING),
         ).fetchall()
         for (lane,) in lanes:
             self._refresh(connection, lane)

@@ -13,13 +13,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
-from starlette.types import ASGIApp
-from uvicorn.config import HTTPProtocolType
-
 from perscom_adapters import Destination
 from perscom_receiver import ConfigurationError, Receiver, SQLiteInbox, Worker
 
+from ._http import Server, new_server
 from .config import Config, DestinationConfig, ListenAddress
 from .metrics import Metrics
 from .platforms import extra_of
@@ -34,9 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Service", "destinations_of", "running", "web_url"]
 
 _log = logging.getLogger("perscom_bridge")
-
-STOP_WITHIN = 5
-"""Seconds that open requests get when the service stops. PERSCOM itself waits 3."""
 
 
 class Service:
@@ -92,12 +86,13 @@ async def running(
             if status == HTTPStatus.ACCEPTED:
                 service.first_call.set()
 
+        public = PublicApp(receiver, answered, refused if keep_refused else None)
+        status = status_app(config, inbox, metrics, changes, page)
         worker = Worker(inbox, router_for(destinations, config.site, metrics.posted))
         async with (
             _worked(worker, service.broken),
-            # h11 bounds the head of a request (16 KiB); httptools, twice as fast, takes whatever a stranger sends.
-            _served(PublicApp(receiver, answered, refused if keep_refused else None), public_socket, "h11", service.broken),
-            _served(status_app(config, inbox, metrics, changes, page), status_socket, "auto", service.broken),
+            _served(new_server(public, public=True), public_socket, service.broken),
+            _served(new_server(status, public=False), status_socket, service.broken),
         ):
             try:
                 yield service
@@ -162,34 +157,13 @@ async def _worked(worker: Worker, broken: asyncio.Event) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _served(app: ASGIApp, listener: socket.socket, http: HTTPProtocolType, broken: asyncio.Event) -> AsyncIterator[None]:
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http=http,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=STOP_WITHIN,
-        )
-    )
-
+async def _served(server: Server, listener: socket.socket, broken: asyncio.Event) -> AsyncIterator[None]:
     def end() -> None:
         server.should_exit = True
 
     async with _running(server.serve([listener]), end, broken) as task:
         while not server.started and not task.done():
             await asyncio.sleep(0.005)
-        yield
-
-
-class _Server(uvicorn.Server):
-    """A server among others in one process: signals are the service's own business."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
         yield
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hostile import ADDRESSES, MARK, Reach, blocks, fields, messages, on_every_event, poisoned_message, some, texts, titles
+from hypothesis import example, given
 from jsonschema import Draft202012Validator
+from seen import OBEYED, same_up_to_the_cut, strings, utf16, visible
 
 from perscom_adapters import (
     Block,
@@ -38,6 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "specs" / "discord-openapi.json"
 AT = datetime(2026, 3, 2, 19, 8, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # The judge that Discord publishes.
@@ -69,8 +71,41 @@ def unknown_keys(body: dict[str, Any], schema: str = "IncomingWebhookRequestPart
     return found
 
 
-def utf16(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+def nulls(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(nulls(inner) for inner in value.values())
+    return value is None or (isinstance(value, list) and any(nulls(inner) for inner in value))
+
+
+def assert_valid(body: dict[str, Any]) -> None:
+    """By the published schema, and by the rules the schema does not know."""
+    assert next(validator("IncomingWebhookRequestPartial").iter_errors(body), None) is None
+    assert next(validator("IncomingWebhookUpdateRequestPartial").iter_errors(body), None) is None
+    assert not unknown_keys(body)
+    assert not nulls(body)
+    assert discord_refusal(body) is None
+    assert discord_refusal(body, edit=True) is None
+    (embed,) = body["embeds"]
+    counted = [embed["title"], embed.get("description", ""), embed.get("footer", {}).get("text", "")]
+    counted += [text for field in embed["fields"] for text in (field["name"], field["value"])]
+    assert sum(map(utf16, counted)) <= 6000
+    assert ink(embed["title"])
+    assert all(ink(field["name"]) and ink(field["value"]) for field in embed["fields"])
+    assert "description" not in embed or ink(embed["description"])
+
+
+def assert_inert(body: dict[str, Any]) -> None:
+    """No content, so nothing that can ping, and no markup where none is ours; of the rest the reader below makes sure."""
+    assert list(body) == ["embeds", "allowed_mentions"]
+    assert body["allowed_mentions"] == {"parse": []}
+    (embed,) = body["embeds"]
+    for title in (embed["title"], *(field["name"] for field in embed["fields"])):
+        bare = ESCAPE.sub("x", title)
+        assert not re.search(r"[*_~|`<]|https?://|:[^\s:]+:|\]\(|@everyone|@here|^(#|-|>|\+|\d+\.)", bare)
+    assert not re.search(r"https?://|<@|@everyone|@here|:[^\s:\u2060]+:", embed.get("footer", {}).get("text", ""))
+    for text in strings(body):
+        assert not OBEYED.search(text)
+        assert text == text.strip()
 
 
 # A reader of Discord's markdown, written for these tests and ignorant of how the markdown is made.
@@ -122,9 +157,9 @@ def meant(part: object) -> str:
         case Bold(parts) | Italic(parts) | Paragraph(parts):
             return meant(parts)
         case Link(label, url):
-            return label if ink(label) else url.split("/")[2]
+            return label if ink(label) else urlsplit(url).netloc
         case Time(at, style):
-            return f"[{int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() // 1)}{'D' if style == 'date' else 'f'}]"
+            return f"[{(at - EPOCH) // timedelta(seconds=1)}{'D' if style == 'date' else 'f'}]"
         case BulletList(items, _):
             return "\n".join(meant(item) for item in items)
         case Quote(blocks):
@@ -135,132 +170,29 @@ def meant(part: object) -> str:
     raise AssertionError(part)
 
 
-FILLERS = "\u115f\u1160\u17b4\u17b5\u034f\u3164\uffa0\u2800\U0001d159"
-
-
 def ink(text: str) -> str:
-    """What is left of a text when nothing but visible characters counts."""
-    text = text.replace("［", "[").replace("］", "]")
-    return "".join(
-        "\ufffd" if category == "Cs" else character
-        for character in text
-        if (category := unicodedata.category(character)) not in ("Cc", "Cf", "Zs", "Zl", "Zp")
-        and character not in FILLERS
-        and not 0xFE00 <= ord(character) <= 0xFE0F
-        and not 0xE0000 <= ord(character) <= 0xE0FFF
-        and not 0x180B <= ord(character) <= 0x180F
-        and not 0xFFF0 <= ord(character) <= 0xFFFB
-        and not 0x2065 <= ord(character) <= 0x206F
-        and not (category == "Cn" and (ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF))
-    )
+    return visible(text.replace("［", "[").replace("］", "]"))
 
 
-def same_up_to_the_cut(seen: str, wanted: str) -> bool:
-    """``seen`` says all of ``wanted``, or says that it does not."""
-    if seen == wanted:
-        return True
-    beginning = re.sub(r"…\(\d+more\)$", "", seen).removesuffix("…")
-    return beginning != seen and wanted.startswith(beginning)
+def assert_shows(body: dict[str, Any], message: Message) -> None:
+    """Title, text, fields and footer, each up to its cut."""
+    (embed,) = body["embeds"]
+    assert same_up_to_the_cut(ink(shown_title(embed["title"])), ink(message.title) or "—")
+    assert same_up_to_the_cut(ink(shown(embed.get("description", ""))), ink(meant(message.blocks)))
+    assert same_up_to_the_cut(ink(embed.get("footer", {}).get("text", "")), ink(message.footer or ""))
+    told = [field for field in message.fields if ink(field.name) or ink(meant(field.value))]
+    fields = list(embed["fields"])
+    if len(fields) != len(told):
+        missing = re.fullmatch(r"\((\d+) more\)", shown_title(fields.pop()["value"]))
+        assert missing
+        assert len(fields) + int(missing[1]) == len(told)
+    for field, source in zip(fields, told, strict=False):
+        assert same_up_to_the_cut(ink(shown_title(field["name"])), ink(source.name) or "—")
+        assert same_up_to_the_cut(ink(shown(field["value"])), ink(meant(source.value)) or "—")
+        assert field["inline"] == source.short
 
 
-# Hostile messages.
-
-ATOMS = re.findall(
-    r"\S+",
-    r"""
-    @everyone @here <@1> <@!2> <@&3> <#4> <t:1700000000:R> <:a:1> <a:wave:123456789012345678> </cmd:1> <id:customize> :smile:
-    http://evil.example/x https://a.b steam://run **b** *i* __u__ ~~s~~ ||spoiler|| `c` ```block``` [l](http://evil.example)
-    <http://evil.example> <mailto:a@b.c> \ \\ \* # ## -# > >>> - * + 1. 10. ( ) [ ] ![ ](x ¯\_(ツ)_/¯ a b _ ~ | : :: ://
-    """,
-)
-CONTROLS = [
-    "\n",
-    "\n\n\n\n",
-    "\r\n",
-    "\t",
-    " ",
-    "\x00",
-    "\x1b[31m",
-    "\x7f",
-    "\x85",
-    "\u2028",
-    "\ud800",
-    "\udfff",
-    "\ufffe",
-    "\U0001ffff",
-]
-UNSEEN = ["", "\u200b", "\u200d", "\u2060", "\ufeff", "\u202e", "\u2066", "\u2069", "\u200f", "\u3164", "\u2800", "\u0301"]
-CLUSTERS = ["e\u0301", "Z\u0300\u0301\u0302" * 20, "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪", "👍🏽", "שלום", "مرحبا", "漢字"]
-ODD = CONTROLS + UNSEEN + CLUSTERS
-MANY = 40  # of so many texts about one is 100 000 characters long
-
-
-def _sometimes_huge(text: str, chance: int) -> str:
-    return (text * 100_000)[:100_000] if chance == MANY else text
-
-
-hostile = st.builds(
-    _sometimes_huge,
-    st.one_of(
-        st.lists(st.one_of(st.sampled_from(ATOMS), st.sampled_from(ODD)), max_size=12).map("".join),
-        st.text(st.characters(exclude_categories=()), max_size=60),
-    ),
-    st.integers(0, MANY),
-)
-urls = st.sampled_from(
-    ["https://1st.example/soldiers/7", "http://a.b/(x)*y_[z]?q=~a;b#c", "https://[::1]/x", "https://a.b/" + "(" * 2000]
-)
-moments = st.datetimes(
-    datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])
-)
-inlines: st.SearchStrategy[Inline] = st.recursive(
-    st.one_of(
-        hostile.map(Text),
-        st.builds(Link, hostile, urls),
-        st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(lambda parts: Bold(tuple(parts))),
-        st.lists(inner, max_size=3).map(lambda parts: Italic(tuple(parts))),
-    ),
-    max_leaves=4,
-)
-parts = st.lists(inlines, max_size=4).map(tuple)
-paragraphs = parts.map(Paragraph)
-bullets = st.builds(BulletList, st.lists(parts, max_size=5).map(tuple), st.booleans())
-quotes = st.lists(st.one_of(paragraphs, bullets), max_size=3).map(lambda blocks: Quote(tuple(blocks)))
-blocks = st.lists(st.one_of(paragraphs, bullets, quotes), max_size=4).map(tuple)
-fields = st.lists(st.builds(Field, name=hostile, value=parts, short=st.booleans()), max_size=30).map(tuple)
-messages = st.builds(
-    Message,
-    word=st.just("promotion"),
-    title=hostile.filter(str.strip),
-    blocks=blocks,
-    fields=fields,
-    color=st.none() | st.integers(-1, 0x1000000),
-    url=st.none() | st.sampled_from(["https://1st.example/", "javascript:alert(1)", "https://user:pw@a.b/"]),
-    image=st.none() | st.just("https://1st.example/sfc.png"),
-    at=st.none() | moments,
-    footer=st.none() | hostile,
-)
-some = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from strings(inner)
-
-
-def nulls(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(nulls(inner) for inner in value.values())
-    return value is None or (isinstance(value, list) and any(nulls(inner) for inner in value))
+# Hostile messages and events.
 
 
 @some
@@ -274,73 +206,53 @@ def nulls(value: object) -> bool:
         footer="f" * 9000,
     )
 )
-def test_every_message_is_valid_by_the_published_schema_and_by_the_rules_the_schema_does_not_know(message: Message) -> None:
+def test_every_message_is_valid_and_inert(message: Message) -> None:
     body: Any = payload(message)
-    assert next(validator("IncomingWebhookRequestPartial").iter_errors(body), None) is None
-    assert next(validator("IncomingWebhookUpdateRequestPartial").iter_errors(body), None) is None
-    assert not unknown_keys(body)
-    assert not nulls(body)
-    assert discord_refusal(body) is None
-    assert discord_refusal(body, edit=True) is None
-    assert list(body) == ["embeds", "allowed_mentions"]  # no content: nothing that can ping
-    assert body["allowed_mentions"] == {"parse": []}
-    (embed,) = body["embeds"]
-    counted = [embed["title"], embed.get("description", ""), embed.get("footer", {}).get("text", "")]
-    counted += [text for field in embed["fields"] for text in (field["name"], field["value"])]
-    assert sum(map(utf16, counted)) <= 6000
-    assert ink(embed["title"])
-    assert all(ink(field["name"]) and ink(field["value"]) for field in embed["fields"])
-    assert "description" not in embed or ink(embed["description"])
-    assert embed.get("url") in (None, "https://1st.example/")
-
-
-@some
-@given(messages)
-def test_no_control_character_and_no_change_of_direction_survives(message: Message) -> None:
-    for text in strings(payload(message)):
-        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
-        assert text == text.strip()
+    assert_valid(body)
+    assert_inert(body)
+    assert body["embeds"][0].get("url") in (None, *ADDRESSES)
 
 
 @some
 @given(blocks)
 def test_the_shown_text_is_the_meant_text_up_to_the_cut(tree: tuple[Block, ...]) -> None:
-    (embed,) = embeds(Message(word="test", title="t", blocks=tree))
-    assert same_up_to_the_cut(ink(shown(embed.get("description", ""))), ink("\n".join(map(meant, tree))))
+    assert_is_shown(Message(word="test", title="t", blocks=tree))
 
 
 @some
 @given(fields)
 def test_fields_show_their_names_and_values_up_to_the_cut(given_fields: tuple[Field, ...]) -> None:
-    (embed,) = embeds(Message(word="test", title="t", fields=given_fields))
-    told = [field for field in given_fields if ink(field.name) or ink(meant(field.value))]
-    seen = embed["fields"]
-    if len(seen) != len(told):
-        missing = re.fullmatch(r"\((\d+) more\)", shown_title(seen.pop()["value"]))
-        assert missing
-        assert len(seen) + int(missing[1]) == len(told)
-    for field, source in zip(seen, told, strict=False):
-        assert same_up_to_the_cut(ink(shown_title(field["name"])), ink(source.name) or "—")
-        assert same_up_to_the_cut(ink(shown(field["value"])), ink(meant(source.value)) or "—")
-        assert field["inline"] == source.short
+    assert_is_shown(Message(word="test", title="t", fields=given_fields))
 
 
 @some
-@given(hostile.filter(str.strip))
+@given(titles)
 def test_a_title_shows_its_text_up_to_the_cut_and_nothing_in_it_is_markup(title: str) -> None:
-    (embed,) = embeds(Message(word="test", title=title))
-    assert same_up_to_the_cut(ink(shown_title(embed["title"])), ink(title) or "—")
-    bare = ESCAPE.sub("x", embed["title"])
-    assert not re.search(r"[*_~|`<]|https?://|:[^\s:]+:|\]\(|@everyone|@here|^(#|-|>|\+|\d+\.)", bare)
+    assert_is_shown(Message(word="test", title=title))
 
 
 @some
-@given(hostile)
+@given(texts)
 def test_a_footer_shows_its_text_and_needs_no_backslash(footer: str) -> None:
-    (embed,) = embeds(Message(word="test", title="t", footer=footer))
-    text = embed.get("footer", {}).get("text", "")
-    assert same_up_to_the_cut(ink(text), ink(footer))
-    assert not re.search(r"https?://|<@|@everyone|@here|:[^\s:\u2060]+:", text)
+    assert_is_shown(Message(word="test", title="t", footer=footer))
+
+
+def assert_is_shown(message: Message) -> None:
+    body: Any = payload(message)
+    assert_inert(body)
+    assert_shows(body, message)
+
+
+@on_every_event
+def test_no_event_however_hostile_pings_breaks_a_rule_or_shows_what_is_private(name: str, poison: str, reach: Reach) -> None:
+    message = poisoned_message(name, poison, reach)
+    if message is None:
+        return
+    body: Any = payload(message)
+    assert_valid(body)
+    assert_inert(body)
+    assert_shows(body, message)
+    assert MARK not in json.dumps(body)
 
 
 def embeds(message: Message) -> list[dict[str, Any]]:

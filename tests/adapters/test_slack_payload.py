@@ -6,17 +6,19 @@ import copy
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hostile import MARK, Reach, blocks, fields, messages, on_every_event, poisoned_message, some, texts, titles
+from hypothesis import example, given
 from jsonschema import Draft7Validator
+from seen import OBEYED, assert_told, same_up_to_the_cut, strings, utf16
+from seen import visible as ink
 from slack_sdk.models.blocks import Block as SlackBlock
 
 from perscom_adapters import (
@@ -33,12 +35,10 @@ from perscom_adapters import (
     Text,
     Time,
     plain,
-    render,
+    safe_url,
 )
 from perscom_adapters.slack import payload
 from perscom_adapters.testing import slack_refusal
-from perscom_receiver import EVENT_NAMES, Event, php_json
-from perscom_receiver.testing import make_event
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # 100 000 characters are meant
 
@@ -68,10 +68,10 @@ def assert_valid(body: dict[str, Any]) -> None:
         assert model.to_dict() == block  # the model knows every key
     assert slack_refusal(body) is None
     assert slack_refusal({"text": body["text"], "blocks": body["blocks"]}, edit=True) is None
-
-
-def utf16(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+    for element in objects(body["blocks"]):
+        if element.get("type") in ("plain_text", "link", "rich_text_section", "rich_text_quote", "rich_text_list"):
+            assert ink(shown(element))
+        assert "alt_text" not in element or ink(element["alt_text"])
 
 
 def assert_within_limits(body: dict[str, Any]) -> None:
@@ -100,6 +100,7 @@ def assert_inert(body: dict[str, Any]) -> None:
             assert element["verbatim"] is True
         if element.get("type") == "plain_text":
             assert element["emoji"] is False
+    assert not any(map(OBEYED.search, strings(body)))
 
 
 def objects(value: object) -> Iterator[dict[str, Any]]:
@@ -107,13 +108,6 @@ def objects(value: object) -> Iterator[dict[str, Any]]:
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from objects(inner)
-
-
-def strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from strings(inner)
 
 
 # A reader of rich text, written for these tests.
@@ -141,9 +135,9 @@ def meant(part: object) -> str:
         case Bold(parts) | Italic(parts) | Paragraph(parts):
             return meant(parts)
         case Link(label, url):
-            return label if ink(label) else url.split("/")[2]
+            return label if ink(label) else urlsplit(url).netloc
         case Time(at, style):
-            seconds = int((at - EPOCH).total_seconds() // 1)
+            seconds = (at - EPOCH) // timedelta(seconds=1)
             return plain(part) if seconds < 0 else f"[{seconds}{'D' if style == 'date' else 'f'}]"
         case BulletList(items, _):
             return "\n".join(meant(item) for item in items)
@@ -155,100 +149,30 @@ def meant(part: object) -> str:
     raise AssertionError(part)
 
 
-FILLERS = "\u115f\u1160\u17b4\u17b5\u034f\u3164\uffa0\u2800\U0001d159"
+def assert_shows(body: dict[str, Any], message: Message) -> None:
+    """Title and fallback, text, fields, address and footer, each up to its cut."""
+    first, *below = body["blocks"]
+    title = shown(first.get("text", first))
+    assert same_up_to_the_cut(ink(title), ink(message.title) or "—")
+    said = re.sub("&(amp|lt|gt);", lambda found: {"amp": "&", "lt": "<", "gt": ">"}[found[1]], body["text"])
+    line = said.split("\n")[0]
+    assert line == title or (same_up_to_the_cut(line, title) and utf16(body["text"]) > 950)  # escapes need room as well
+    assert "\n" in said or not ink(meant(message.blocks)) or said.endswith("…")
+
+    rich = [ink(shown(block)) for block in below if block["type"] == "rich_text"]
+    if message.url and safe_url(message.url):
+        assert rich.pop() == meant(Link("", message.url))
+    told = [(ink(field.name), ink(meant(field.value))) for field in message.fields]
+    told = [(name or "—", value or "—") for name, value in told if name or value]
+    assert_told(rich.pop() if told else "", told)
+    assert len(rich) <= 1
+    assert same_up_to_the_cut("".join(rich), ink(meant(message.blocks)))
+    small = [element for block in below if block["type"] == "context" for element in block["elements"]]
+    footer = "".join(element["text"] for element in small if element["type"] == "plain_text")
+    assert same_up_to_the_cut(ink(footer), ink(message.footer or ""))
 
 
-def ink(text: str) -> str:
-    """What is left of a text when nothing but visible characters counts."""
-    return "".join(
-        "\ufffd" if category == "Cs" else character
-        for character in text
-        if (category := unicodedata.category(character)) not in ("Cc", "Cf", "Zs", "Zl", "Zp")
-        and character not in FILLERS
-        and not 0xFE00 <= ord(character) <= 0xFE0F
-        and not 0xE0000 <= ord(character) <= 0xE0FFF
-        and not 0x180B <= ord(character) <= 0x180F
-        and not 0xFFF0 <= ord(character) <= 0xFFFB
-        and not 0x2065 <= ord(character) <= 0x206F
-        and not (category == "Cn" and (ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF))
-    )
-
-
-def same_up_to_the_cut(seen: str, wanted: str) -> bool:
-    """``seen`` says all of ``wanted``, or says that it does not."""
-    if seen == wanted:
-        return True
-    beginning = re.sub(r"…\(\d+more\)$", "", seen).removesuffix("…")
-    return beginning != seen and wanted.startswith(beginning)
-
-
-# Hostile messages.
-
-ATOMS = re.findall(
-    r"\S+",
-    r"""
-    <!channel> <!here> <!everyone> <!here|here> <@U123ABC> <@W1|x> <#C123> <!subteam^S123> <!subteam^S1|@x> &lt;!channel&gt;
-    <!date^1^{date}|x> <http://evil.example|click> <mailto:a@b.c|x> @here @channel #general :smile: :wave::skin-tone-2:
-    http://evil.example/x https://a.b *b* _i_ ~s~ `c` ```block``` > >>> - * 1. | & && &amp; < <> " \ \" \\ {date} [l](http://x.y)
-    """,
-)
-CONTROLS = ["\n", "\n\n\n\n", "\r\n", "\t", " ", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\ud800", "\udfff", "\ufffe"]
-UNSEEN = ["", "\u200b", "\u200d", "\u2060", "\ufeff", "\u202e", "\u2066", "\u2069", "\u200f", "\u3164", "\u2800", "\u0301"]
-CLUSTERS = ["e\u0301", "Z\u0300\u0301\u0302" * 20, "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪", "👍🏽", "שלום", "مرحبا", "漢字"]
-MANY = 40  # of so many texts about one is 100 000 characters long
-
-
-def _sometimes_huge(text: str, chance: int) -> str:
-    return (text * 100_000)[:100_000] if chance == MANY else text
-
-
-hostile = st.builds(
-    _sometimes_huge,
-    st.one_of(
-        st.lists(st.sampled_from(ATOMS) | st.sampled_from(CONTROLS + UNSEEN + CLUSTERS), max_size=12).map("".join),
-        st.text(st.characters(exclude_categories=()), max_size=60),
-    ),
-    st.integers(0, MANY),
-)
-urls = st.sampled_from(
-    ["https://1st.example/s/7", "http://a.b/(x)*_?q=~a;b&c=d#c", "https://[::1]/x", "https://a.b/" + "&" * 2000]
-)
-moments = st.datetimes(
-    datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])
-)
-inlines: st.SearchStrategy[Inline] = st.recursive(
-    st.one_of(
-        hostile.map(Text),
-        st.builds(Link, hostile, urls),
-        st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(lambda parts: Bold(tuple(parts))),
-        st.lists(inner, max_size=3).map(lambda parts: Italic(tuple(parts))),
-    ),
-    max_leaves=4,
-)
-parts = st.lists(inlines, max_size=4).map(tuple)
-paragraphs = parts.map(Paragraph)
-bullets = st.builds(BulletList, st.lists(parts, max_size=5).map(tuple), st.booleans())
-quotes = st.lists(st.one_of(paragraphs, bullets), max_size=3).map(lambda blocks: Quote(tuple(blocks)))
-blocks = st.lists(st.one_of(paragraphs, bullets, quotes), max_size=4).map(tuple)
-fields = st.lists(st.builds(Field, name=hostile, value=parts, short=st.booleans()), max_size=30).map(tuple)
-pages = st.none() | st.sampled_from(
-    ["https://1st.example/", "https://a.b/" + "&" * 2000, "javascript:alert(1)", "https://u:pw@a.b/"]
-)
-messages = st.builds(
-    Message,
-    word=st.just("promotion"),
-    title=hostile.filter(str.strip),
-    blocks=blocks,
-    fields=fields,
-    url=pages,
-    image=pages,
-    at=st.none() | moments,
-    footer=st.none() | hostile,
-)
-some = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+# Hostile messages and events.
 
 
 @some
@@ -279,107 +203,50 @@ def test_every_message_is_valid_by_the_published_schema_by_the_vendors_models_an
     assert_valid(body)
     assert_within_limits(body)
     assert_inert(body)
-    for element in objects(body["blocks"]):
-        if element.get("type") in ("plain_text", "link", "rich_text_section", "rich_text_quote", "rich_text_list"):
-            assert ink(shown(element))
-        assert "alt_text" not in element or ink(element["alt_text"])
-
-
-@some
-@given(messages)
-def test_no_control_character_and_no_change_of_direction_survives(message: Message) -> None:
-    for text in strings(payload(message)):
-        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
 
 
 @some
 @given(blocks)
 def test_the_shown_text_is_the_meant_text_up_to_the_cut(tree: tuple[Block, ...]) -> None:
-    rich = rich_texts(Message(word="test", title="t", blocks=tree))
-    assert len(rich) <= 1
-    assert same_up_to_the_cut(ink("".join(map(shown, rich))), ink("\n".join(map(meant, tree))))
+    assert_is_shown(Message(word="test", title="t", blocks=tree))
 
 
 @some
 @given(fields)
 def test_fields_show_their_names_and_values_up_to_the_cut(given_fields: tuple[Field, ...]) -> None:
-    rich = rich_texts(Message(word="test", title="t", fields=given_fields))
-    told = [field for field in given_fields if ink(field.name) or ink(meant(field.value))]
-    seen = ink("".join(map(shown, rich)))
-    for number, source in enumerate(told):
-        if seen == f"…({len(told) - number}more)":
-            return
-        seen = without(seen, ink(source.name) or "—").removeprefix(":")
-        seen = without(seen, ink(meant(source.value)) or "—")
-    assert not seen
-
-
-def without(seen: str, wanted: str) -> str:
-    """What follows in ``seen`` after ``wanted``, or after as much of it as stands before an ellipsis."""
-    shared = 0
-    while seen[shared : shared + 1] == wanted[shared : shared + 1] != "":
-        shared += 1
-    if shared < len(wanted):
-        assert seen[shared] == "…"
-    cut = seen.startswith("…", shared) and not re.fullmatch(r"…\(\d+more\)", seen[shared:])
-    return seen[shared + cut :]
+    assert_is_shown(Message(word="test", title="t", fields=given_fields))
 
 
 @some
-@given(hostile.filter(str.strip), blocks)
+@given(titles, blocks)
+@example("<" * 300, ())
 def test_title_and_fallback_show_their_text_up_to_the_cut(title: str, tree: tuple[Block, ...]) -> None:
-    body: Any = payload(Message(word="test", title=title, blocks=tree))
-    first = body["blocks"][0]
-    seen = first["text"]["text"] if first["type"] == "header" else shown(first)
-    assert same_up_to_the_cut(ink(seen), ink(title) or "—")
-    said = re.sub("&(amp|lt|gt);", lambda found: {"amp": "&", "lt": "<", "gt": ">"}[found[1]], body["text"])
-    assert said.split("\n")[0] == seen
-    assert "\n" in said or not ink(meant(tree)) or said.endswith("…")
+    assert_is_shown(Message(word="test", title=title, blocks=tree))
 
 
 @some
-@given(hostile)
+@given(texts)
 def test_a_footer_shows_its_text_up_to_the_cut(footer: str) -> None:
-    body: Any = payload(Message(word="test", title="t", footer=footer))
-    seen = [element["text"] for block in body["blocks"] if block["type"] == "context" for element in block["elements"]]
-    assert same_up_to_the_cut(ink("".join(seen)), ink(footer))
+    assert_is_shown(Message(word="test", title="t", footer=footer))
 
 
-# Every event, with something hostile in every text.
-
-PRIVATE = ("email", "phone_number", "notes", "discord_user_id", "password", "remember_token", "document", "profile_photo_url")
-MARK = "PRIVATE7f3a"
-
-
-def poisoned(value: object, poison: str) -> object:
-    """``value`` with ``poison`` for every text that is no moment, and a mark in private columns."""
-    if isinstance(value, dict):
-        return {key: poisoned(inner, poison) for key, inner in value.items()} | dict.fromkeys(PRIVATE, MARK)
-    return poison if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value) else value
+def assert_is_shown(message: Message) -> None:
+    body: Any = payload(message)
+    assert_inert(body)
+    assert_shows(body, message)
 
 
-@pytest.mark.parametrize("name", EVENT_NAMES)
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
-@given(hostile)
-@example("<!channel> <@U123> <!subteam^S1> @here &lt;!here&gt; <http://evil.example|x> :smile: *b*")
-@example("\u202e\x00<p>&nbsp;</p>" * 9000)
-def test_no_event_however_hostile_pings_breaks_a_rule_or_shows_what_is_private(name: str, poison: str) -> None:
-    sample = make_event(name, created=AT)
-    poison = poison.encode(errors="replace").decode()  # a lone surrogate cannot come by JSON
-    body = {
-        "event": name,
-        "created": "2026-03-02T19:08:00.000000Z",
-        "data": poisoned(sample.data, poison),
-        "changes": poisoned(sample.changes, poison) if name.endswith("updated") else [],
-    }
-    message = render(Event.parse(php_json(body)))
+@on_every_event
+def test_no_event_however_hostile_pings_breaks_a_rule_or_shows_what_is_private(name: str, poison: str, reach: Reach) -> None:
+    message = poisoned_message(name, poison, reach)
     if message is None:
         return
-    made: Any = payload(message)
-    assert_valid(made)
-    assert_within_limits(made)
-    assert_inert(made)
-    assert MARK not in json.dumps(made)
+    body: Any = payload(message)
+    assert_valid(body)
+    assert_within_limits(body)
+    assert_inert(body)
+    assert_shows(body, message)
+    assert MARK not in json.dumps(body)
 
 
 def rich_texts(message: Message) -> list[dict[str, Any]]:

@@ -12,10 +12,25 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hostile import (
+    ADDRESSES,
+    MARK,
+    UNTAKEN,
+    Reach,
+    blocks,
+    fields,
+    messages,
+    on_every_event,
+    poisoned_message,
+    some,
+    texts,
+    titles,
+)
+from hypothesis import example, given
+from seen import OBEYED, assert_told, same_up_to_the_cut, strings, utf16, visible, without
 
 from perscom_adapters import (
     Block,
@@ -35,7 +50,7 @@ from perscom_adapters import (
 )
 from perscom_adapters.telegram import payload
 from perscom_adapters.testing import telegram_refusal
-from perscom_receiver import EVENT_NAMES, Event, php_json
+from perscom_receiver import EVENT_NAMES
 from perscom_receiver.testing import make_event
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # 100 000 characters are meant
@@ -126,10 +141,6 @@ def painted(text: str, entities: list[dict[str, Any]]) -> set[tuple[int, str, An
 OUR_MOMENT = re.compile(r"\d{1,4}-\d\d-\d\d( \d\d:\d\d UTC)?")
 
 
-def utf16(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
-
-
 def assert_valid(body: dict[str, Any]) -> None:
     """By the reference, by the parser, and by the rules of the stand-in."""
     for method in ("sendMessage", "editMessageText"):
@@ -154,6 +165,7 @@ def assert_inert(body: dict[str, Any], *addresses: str) -> None:
     assert not re.search(r"(\d(?:[^\S\n]|[().-]){0,2}){7}", re.sub(OUR_MOMENT, "", body["text"]))  # a telephone number
     assert {entity["type"] for entity in body["entities"]} <= set(KINDS)
     assert {entity["url"] for entity in body["entities"] if entity["type"] == "text_link"} <= set(addresses)
+    assert not any(map(OBEYED.search, strings(body)))
 
 
 # What was meant, from the tree.
@@ -166,7 +178,7 @@ def meant(part: object) -> str:
         case Bold(parts) | Italic(parts) | Paragraph(parts):
             return meant(parts)
         case Link(label, url):
-            return label if ink(label) else url.split("/")[2]
+            return label if ink(label) else urlsplit(url).netloc
         case Time():
             return plain(part)
         case BulletList(items, numbered):
@@ -180,106 +192,34 @@ def meant(part: object) -> str:
     raise AssertionError(part)
 
 
-FILLERS = "\u115f\u1160\u17b4\u17b5\u034f\u3164\uffa0\u2800\U0001d159"
-LOST = "\u030a\u0333\u033f"  # marks that Telegram drops
-
-
-@cache
-def leaves_ink(character: str) -> bool:
-    category, code = unicodedata.category(character), ord(character)
-    return (
-        category not in ("Cc", "Cf", "Zs", "Zl", "Zp")
-        and character not in FILLERS + LOST
-        and not 0xFE00 <= code <= 0xFE0F
-        and not 0xE0000 <= code <= 0xE0FFF
-        and not 0x180B <= code <= 0x180F
-        and not 0xFFF0 <= code <= 0xFFFB
-        and not 0x2065 <= code <= 0x206F
-        and not (category == "Cn" and (code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF))
-    )
+LOST = "[\u030a\u0333\u033f]"  # marks that Telegram drops
 
 
 def ink(text: str) -> str:
-    """What is left of a text when nothing but visible characters counts, and of those what Telegram leaves."""
-    visible = "".join(character for character in unicodedata.normalize("NFD", text) if leaves_ink(character))
-    return re.sub("[\ud800-\udfff]", "\ufffd", visible)
+    """Of the visible characters those that Telegram leaves."""
+    return visible(re.sub(LOST, "", unicodedata.normalize("NFD", text)))
 
 
-def same_up_to_the_cut(seen: str, wanted: str) -> bool:
-    """``seen`` says all of ``wanted``, or says that it does not."""
-    if seen == wanted:
-        return True
-    beginning = re.sub(r"…\(\d+more\)$", "", seen).removesuffix("…")
-    return beginning != seen and wanted.startswith(beginning)
+def assert_shows(body: dict[str, Any], message: Message) -> None:
+    """Title, text, fields and footer, each up to its cut."""
+    text, foot = body["text"], ""
+    if message.at is not None or ink(message.footer or ""):
+        text, _, foot = text.rpartition("\n\n")
+    title, _, below = text.partition("\n")
+    assert same_up_to_the_cut(ink(title), ink(message.title) or "—")
+    told = [(ink(field.name), ink(meant(field.value))) for field in message.fields]
+    told = [(name or "—", value or "—") for name, value in told if name or value]
+    # Behind a text that was cut in or before a list stands how many items are missing.
+    assert_told(re.sub(r"^…?\(\d+more\)", "", without(ink(below), ink(meant(message.blocks)))), told)
+    footer = ink(message.footer or "")
+    if message.at is not None:
+        moment = ("·" if footer else "") + ink(plain(Time(message.at)))
+        assert ink(foot).endswith(moment)
+        foot = ink(foot).removesuffix(moment)
+    assert same_up_to_the_cut(ink(foot), footer)
 
 
-# Hostile messages.
-
-ATOMS = re.findall(
-    r"\S+",
-    """
-    @everyone @someone @a_b1 #tag #日本 #1 /start /cmd@some_bot $USD $1INCH a@b.example a.b+c@d-e.co.uk mailto:a@b.com t.me/evil
-    http://evil.example/x https://evil.com ftp://a.b tg://user?id=5 ton://x evil.com EVIL.COM пример.рф 127.0.0.1 1.2.3.4/x
-    +12025550123 +49(30)1234567 202-555-0123 4111111111111111 12:30 2.5 <b> </b> <a href="tg://user?id=5"> &lt; &#64;evil
-    **b** __i__ [l](http://evil.com) ||s|| `c` ~~s~~ @ # / $ : . .. + - com http :// evil user 1 22 #️⃣ «» ·
-    @\u0333evil ev\u033fil.com a\u030a.com
-    """,
-)
-CONTROLS = ["\n", "\n\n\n\n", "\r\n", "\t", " ", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\ud800", "\udfff", "\ufffe"]
-UNSEEN = ["", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u202e", "\u2066", "\u200f", "\u3164", "\u2800", "\u0301"]
-CLUSTERS = ["e\u0301", "Z\u0300\u0301\u0302" * 20, "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪", "👍🏽", "שלום", "مرحبا", "漢字"]
-MANY = 40  # of so many texts about one is 100 000 characters long
-
-
-def _sometimes_huge(text: str, chance: int) -> str:
-    return (text * 100_000)[:100_000] if chance == MANY else text
-
-
-hostile = st.builds(
-    _sometimes_huge,
-    st.one_of(
-        st.lists(st.sampled_from(ATOMS) | st.sampled_from(CONTROLS + UNSEEN + CLUSTERS), max_size=12).map("".join),
-        st.text(st.characters(exclude_categories=()), max_size=60),
-    ),
-    st.integers(0, MANY),
-)
-ADDRESSES = ["https://1st.example/s/7", "http://a.b/(x)*y_[z]?q=~a;b#c", "https://[::1]/x", "https://a.b/" + "(" * 2000]
-UNTAKEN = ["http://localhost/x", "https://a.b:0/", "https://a.b:/", "https://[::1]x/", "http://.", "http://a%.b"]
-urls = st.sampled_from(ADDRESSES + UNTAKEN)
-moments = st.datetimes(
-    datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])
-)
-inlines: st.SearchStrategy[Inline] = st.recursive(
-    st.one_of(
-        hostile.map(Text),
-        st.builds(Link, hostile, urls),
-        st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(lambda parts: Bold(tuple(parts))),
-        st.lists(inner, max_size=3).map(lambda parts: Italic(tuple(parts))),
-    ),
-    max_leaves=4,
-)
-parts = st.lists(inlines, max_size=4).map(tuple)
-paragraphs = parts.map(Paragraph)
-bullets = st.builds(BulletList, st.lists(parts, max_size=5).map(tuple), st.booleans())
-quotes = st.lists(st.one_of(paragraphs, bullets), max_size=3).map(lambda blocks: Quote(tuple(blocks)))
-blocks = st.lists(st.one_of(paragraphs, bullets, quotes), max_size=4).map(tuple)
-fields = st.lists(st.builds(Field, name=hostile, value=parts, short=st.booleans()), max_size=30).map(tuple)
-messages = st.builds(
-    Message,
-    word=st.just("promotion"),
-    title=hostile.filter(str.strip),
-    blocks=blocks,
-    fields=fields,
-    color=st.none() | st.integers(-1, 0x1000000),
-    url=st.none() | st.sampled_from([ADDRESSES[0], "javascript:alert(1)", "https://user:pw@a.b/"]),
-    image=st.none() | st.just("https://1st.example/sfc.png"),
-    at=st.none() | moments,
-    footer=st.none() | hostile,
-)
-some = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+# Hostile messages and events.
 
 
 @some
@@ -310,90 +250,45 @@ def test_every_message_is_taken_by_telegrams_own_parser_which_finds_nothing_in_i
 
 
 @some
-@given(messages)
-def test_no_control_character_and_no_change_of_direction_survives(message: Message) -> None:
-    text: Any = payload(message)["text"]
-    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
-
-
-@some
 @given(blocks)
 def test_the_shown_text_is_the_meant_text_up_to_the_cut(tree: tuple[Block, ...]) -> None:
-    seen = text_of(Message(word="test", title="t", blocks=tree))
-    assert same_up_to_the_cut(ink(seen), ink("t" + meant(tree)))
+    assert_is_shown(Message(word="test", title="t", blocks=tree))
 
 
 @some
 @given(fields)
 def test_fields_show_their_names_and_values_up_to_the_cut(given_fields: tuple[Field, ...]) -> None:
-    told = [field for field in given_fields if ink(field.name) or ink(meant(field.value))]
-    seen = ink(text_of(Message(word="test", title="t", fields=given_fields))).removeprefix("t")
-    for number, source in enumerate(told):
-        if seen == f"…({len(told) - number}more)":
-            return
-        seen = without(seen, ink(source.name) or "—").removeprefix(":")
-        seen = without(seen, ink(meant(source.value)) or "—")
-    assert not seen
-
-
-def without(seen: str, wanted: str) -> str:
-    """What follows in ``seen`` after ``wanted``, or after as much of it as stands before an ellipsis."""
-    shared = 0
-    while seen[shared : shared + 1] == wanted[shared : shared + 1] != "":
-        shared += 1
-    if shared < len(wanted):
-        assert seen[shared] == "…"
-    cut = seen.startswith("…", shared) and not re.fullmatch(r"…\(\d+more\)", seen[shared:])
-    return seen[shared + cut :]
+    assert_is_shown(Message(word="test", title="t", fields=given_fields))
 
 
 @some
-@given(hostile.filter(str.strip))
+@given(titles)
 def test_a_title_shows_its_text_up_to_the_cut(title: str) -> None:
-    assert same_up_to_the_cut(ink(text_of(Message(word="test", title=title))), ink(title) or "—")
+    assert_is_shown(Message(word="test", title=title))
 
 
 @some
-@given(hostile)
+@given(texts)
 def test_a_footer_shows_its_text_up_to_the_cut(footer: str) -> None:
-    seen = ink(text_of(Message(word="test", title="t", footer=footer)))
-    assert same_up_to_the_cut(seen, ink("t" + footer))
+    assert_is_shown(Message(word="test", title="t", footer=footer))
 
 
-# Every event, with something hostile in every text.
-
-PRIVATE = ("email", "phone_number", "notes", "discord_user_id", "password", "remember_token", "document", "profile_photo_url")
-MARK = "PRIVATE7f3a"
-
-
-def poisoned(value: object, poison: str) -> object:
-    """``value`` with ``poison`` for every text that is no moment, and a mark in private columns."""
-    if isinstance(value, dict):
-        return {key: poisoned(inner, poison) for key, inner in value.items()} | dict.fromkeys(PRIVATE, MARK)
-    return poison if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value) else value
+def assert_is_shown(message: Message) -> None:
+    body: Any = payload(message)
+    assert_inert(body, *ADDRESSES)
+    assert_shows(body, message)
 
 
-@pytest.mark.parametrize("name", EVENT_NAMES)
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
-@given(hostile)
-@example("@everyone /start #tag $USD a@b.com evil.com http://evil.com tg://user?id=5 +12025550123 4111111111111111")
-@example("\u202e\x00<p>&#64;evil &commat;evil<br>evil&period;com</p>" * 9000)
-def test_no_event_however_hostile_notifies_breaks_a_rule_or_shows_what_is_private(name: str, poison: str) -> None:
-    sample = make_event(name, created=AT)
-    poison = poison.encode(errors="replace").decode()  # a lone surrogate cannot come by JSON
-    body = {
-        "event": name,
-        "created": "2026-03-02T19:08:00.000000Z",
-        "data": poisoned(sample.data, poison),
-        "changes": poisoned(sample.changes, poison) if name.endswith("updated") else [],
-    }
-    message = render(Event.parse(php_json(body)))
+@on_every_event
+def test_no_event_however_hostile_notifies_breaks_a_rule_or_shows_what_is_private(name: str, poison: str, reach: Reach) -> None:
+    message = poisoned_message(name, poison, reach)
     if message is None:
         return
-    made: Any = payload(message)
-    assert_valid(made)
-    assert_inert(made, *links_in(message))
-    assert MARK not in json.dumps(made)
+    body: Any = payload(message)
+    assert_valid(body)
+    assert_inert(body, *links_in(message))
+    assert_shows(body, message)
+    assert MARK not in json.dumps(body)
 
 
 def links_in(part: object) -> Iterator[str]:
@@ -599,10 +494,10 @@ def test_text_and_fields_share_the_room_when_both_are_long() -> None:
 
 def test_a_text_may_fill_the_room_but_for_a_few_units() -> None:
     facts = (Field(name="n", value=(Text("v"),)),)
-    for fields, lengths in (((), range(4030, 4080)), (facts, range(4030, 4080)), (facts * 700, range(1900, 1960))):
+    for told, lengths in (((), range(4030, 4080)), (facts, range(4030, 4080)), (facts * 700, range(1900, 1960))):
         sizes = set()
         for length in lengths:
-            message = Message(word="test", title="t", blocks=(paragraph("y" * length),), fields=fields, footer="f", at=AT)
+            message = Message(word="test", title="t", blocks=(paragraph("y" * length),), fields=told, footer="f", at=AT)
             sizes.add(utf16(text_of(message)))
         assert 4090 <= max(sizes) <= 4096
 

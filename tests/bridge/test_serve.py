@@ -185,7 +185,7 @@ def test_the_page_and_the_metrics_tell_what_an_operator_should_look_into(folder:
         created = datetime.now(UTC) - timedelta(hours=2)
         assert running.post(*signed_request("medal.polished", "the secret before this one", created=created, data={})) == 202
         page, metrics = (request(running.status, "GET", path)[1] for path in ("/", "/metrics"))
-        assert "PERSCOM's is 720." in page
+        assert "PERSCOM's is 720" in page
         assert "1 event of the last 24 hours was signed with it." in page
         assert "go where a glob asks for them: medal.polished" in page
         assert "perscom_old_secret_events 1.0" in metrics

@@ -63,6 +63,15 @@ def test_what_the_stored_endpoint_takes_the_worker_hands_to_the_handler_once(nam
     assert len(names["seen"]) == 1
 
 
+def test_the_flask_factory_makes_an_app_that_stores_and_has_its_command(names: dict[str, Any]) -> None:
+    app = names["create_app"]()
+    headers, body = signed_request("rankrecord.created", SECRET)
+    assert app.test_client().post("/webhooks/perscom", headers=headers, data=body).status_code == 202
+    app.extensions["perscom"].inbox.close()
+    assert Path("flask.db").exists()
+    assert app.test_cli_runner().invoke(args=["perscom", "work", "--help"]).exit_code == 0
+
+
 def test_the_worked_signature_is_the_one_our_code_and_openssl_compute(blocks: Any) -> None:
     body = blocks(PAGE, "json")[0].text.rstrip("\n").encode()
     signature = re.search(r"^Signature: ([0-9a-f]{64})$", blocks(PAGE, "text")[0].text, re.MULTILINE)

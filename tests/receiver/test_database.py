@@ -532,6 +532,7 @@ class TestProcesses:
             "a parent that closes while its child goes on",
             "a parent that is killed in a transaction",
             "a fork by an event loop that waits for a commit",
+            "a fork while a backup is made",
         ],
     )
     def test_after_a_fork_parent_and_children_keep_every_write(self, tmp_path: Path, case: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from wsgiref.validate import validator
 
@@ -15,6 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from perscom_receiver import (
     ConfigurationError,
@@ -22,13 +25,14 @@ from perscom_receiver import (
     MalformedEvent,
     PayloadTooLarge,
     Receiver,
+    Router,
     SignatureMismatch,
     Unavailable,
     _gate,
     sign,
 )
-from perscom_receiver import flask as binding
-from perscom_receiver.flask import SignatureMiddleware, current_event, webhook_blueprint
+from perscom_receiver import wsgi as binding
+from perscom_receiver.flask import Perscom, SignatureMiddleware, current_event, webhook_blueprint
 
 PATH = "/webhooks/perscom"
 SECRET = "9mK2pQ7vX4nL8sT1wZ6bR3yC5dF0gH2j"
@@ -540,6 +544,135 @@ class TestBlueprint:
         headers = signed(FORM, "application/x-www-form-urlencoded")
         assert wsgi(app, body=FORM, headers=headers).status in (401, 408)
         assert inbox.events == []
+
+
+class TestFactory:
+    """Everything is made inside ``create_app()``, with settings of the app."""
+
+    def create_app(self, folder: Path, perscom: Perscom, **config: Any) -> flask.Flask:
+        app = flask.Flask("app", instance_path=str(folder / "instance"))
+        app.config.update({"PERSCOM_WEBHOOK_SECRET": SECRET} | config)
+        perscom.init_app(app)
+        app.add_url_rule(PATH, view_func=lambda: current_event().name, methods=["POST"], endpoint="view")
+        return app
+
+    def test_without_a_router_the_view_is_guarded(self, wsgi: Callable[..., Any], tmp_path: Path) -> None:
+        app = self.create_app(tmp_path, Perscom())
+        assert wsgi(app, body=BODY, headers=SIGNED).body == b"user.updated"
+        assert wsgi(app, **UNSIGNED).status == 401
+        assert list(tmp_path.iterdir()) == []
+
+    def test_with_a_router_it_stores_below_the_instance_folder(self, wsgi: Callable[..., Any], tmp_path: Path) -> None:
+        app = self.create_app(tmp_path, Perscom(Router()))
+        assert [wsgi(app, body=BODY, headers=SIGNED).status for _ in range(2)] == [202, 200]
+        assert wsgi(app, **UNSIGNED).status == 401
+        worker = app.extensions["perscom"]
+        assert (worker.inbox.database.path, worker.inbox.health().stored) == (tmp_path / "instance" / "inbox.db", 1)
+        worker.inbox.close()
+
+    def test_another_file_and_another_path(self, wsgi: Callable[..., Any], tmp_path: Path) -> None:
+        file = tmp_path / "data" / "events.db"
+        app = self.create_app(tmp_path, Perscom(Router(), path="/hooks/perscom"), PERSCOM_INBOX=str(file))
+        assert wsgi(app, path="/hooks/perscom", body=BODY, headers=SIGNED).status == 202
+        assert wsgi(app, body=BODY, headers=SIGNED).status == 401, "the view of the test, which nothing guards"
+        app.extensions["perscom"].inbox.close()
+        assert file.exists()
+
+    def test_one_extension_serves_several_apps_each_with_its_own_secrets_and_inbox(
+        self, wsgi: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        perscom = Perscom(Router())
+        other = ["the secret of another app", "and the one before it"]
+        apps = [
+            self.create_app(tmp_path / "one", perscom),
+            self.create_app(tmp_path / "two", perscom, PERSCOM_WEBHOOK_SECRET=other),
+        ]
+        assert [wsgi(app, body=BODY, headers=SIGNED).status for app in apps] == [202, 401]
+        headers = ((b"Signature", sign(BODY, other[1]).encode()),)
+        assert [wsgi(app, body=BODY, headers=headers).status for app in apps] == [401, 202]
+        for app in apps:
+            app.extensions["perscom"].inbox.close()
+
+    @pytest.mark.parametrize("perscom", [Perscom(), Perscom(Router())], ids=["verify", "store"])
+    def test_a_secret_that_is_missing_or_blank_is_told_when_the_app_is_made(self, perscom: Perscom, tmp_path: Path) -> None:
+        for secret in (None, "", [], 1234567890):
+            with pytest.raises(ConfigurationError):
+                self.create_app(tmp_path, perscom, PERSCOM_WEBHOOK_SECRET=secret)
+        with pytest.raises(ConfigurationError, match="PERSCOM_WEBHOOK_SECRET"):
+            perscom.init_app(flask.Flask("app"))
+
+    @pytest.mark.parametrize("perscom", [Perscom(), Perscom(Router())], ids=["verify", "store"])
+    @pytest.mark.parametrize("fixed", ["before", "after"])
+    def test_the_prefix_of_a_proxy_changes_nothing(
+        self, wsgi: Callable[..., Any], tmp_path: Path, perscom: Perscom, fixed: str
+    ) -> None:
+        def fix_proxy(app: flask.Flask) -> None:
+            app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1)  # type: ignore[method-assign]
+
+        app = flask.Flask("app", instance_path=str(tmp_path))
+        app.config["PERSCOM_WEBHOOK_SECRET"] = SECRET
+        steps = [perscom.init_app, fix_proxy]
+        for step in steps if fixed == "after" else reversed(steps):
+            step(app)
+        app.add_url_rule(PATH, view_func=lambda: current_event().name, methods=["POST"], endpoint="view")
+        prefix = ((b"X-Forwarded-Prefix", b"/unit"),)
+        assert wsgi(app, body=BODY, headers=(*SIGNED, *prefix)).status in (200, 202)
+        assert wsgi(app, body=BODY, headers=prefix).status == 401
+        if "perscom" in app.extensions:
+            app.extensions["perscom"].inbox.close()
+
+    @pytest.mark.parametrize("router", [None, Router()], ids=["verify", "store"])
+    def test_there_is_a_command_where_there_is_something_to_work(self, tmp_path: Path, router: Router | None) -> None:
+        runner = self.create_app(tmp_path, Perscom(router)).test_cli_runner()
+        result = runner.invoke(args=["perscom", "work", "--help"])
+        assert (result.exit_code == 0) is (router is not None)
+        assert ("SIGTERM" in result.output) is (router is not None)
+
+    def test_each_handler_has_an_app_context_of_its_own_that_is_taken_down(self, tmp_path: Path) -> None:
+        router, seen, taken_down = Router(), list[tuple[str, bool]](), list[BaseException | None]()
+        ended = threading.Event()
+
+        def note(event: Event) -> None:
+            seen.append((flask.current_app.name, "event" in flask.g))
+            flask.g.event = event
+
+        @router.on("*", name="later")
+        async def note_later(event: Event) -> None:
+            note(event)
+
+        def take_down(error: BaseException | None) -> None:
+            taken_down.append(error)
+            if len(taken_down) == 4:
+                ended.set()
+
+        router.on("*")(note)
+        app = self.create_app(tmp_path, Perscom(router))
+        app.teardown_appcontext(take_down)
+        worker = app.extensions["perscom"]
+        for number in (b"8", b"9"):
+            worker.inbox.add(Event.parse(BODY.replace(b"7", number)))
+        thread = worker.start_thread()
+        assert ended.wait(10)
+        thread.stop()
+        worker.inbox.close()
+        assert seen == [("app", False)] * 4
+        assert taken_down == [None] * 4
+
+    def test_the_parts_of_the_extension_work_alone_in_a_factory_too(
+        self, wsgi: Callable[..., Any], make_inbox: Callable[[], Any]
+    ) -> None:
+        def create_app() -> flask.Flask:
+            app = flask.Flask("app")
+            app.config["SECRETS"] = [SECRET]
+            app.register_blueprint(webhook_blueprint(Receiver(app.config["SECRETS"], inbox=make_inbox())))
+            app.add_url_rule("/own", view_func=lambda: current_event().name, methods=["POST"], endpoint="own")
+            app.wsgi_app = SignatureMiddleware(app.wsgi_app, secrets=app.config["SECRETS"], path="/own")  # type: ignore[method-assign]
+            return app
+
+        app = create_app()
+        assert wsgi(app, body=BODY, headers=SIGNED).status == 202
+        assert wsgi(app, path="/own", body=BODY, headers=SIGNED).body == b"user.updated"
+        assert wsgi(app, **UNSIGNED, path="/own").status == 401
 
 
 def test_a_lone_text_is_one_secret(wsgi: Callable[..., Any]) -> None:

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -845,6 +846,13 @@ class TestHealth:
         plan(inbox, "handler")
         assert inbox.health().worked
 
+    def test_how_far_the_clocks_are_apart_is_told_whatever_one_event_says(self, inbox: SQLiteInbox, clock: Clock) -> None:
+        assert inbox.health().skew is None
+        for seconds in (3600 * 24, 90, 90.5, 91, -200):  # one from the far future, one that PERSCOM had to try again
+            inbox.add(about(clock.now - START.timestamp() + seconds))
+            clock.now += 1
+        assert inbox.health().skew == pytest.approx(90.5, abs=0.1)
+
     def test_a_worker_that_left_is_seen_no_more(self, inbox: SQLiteInbox) -> None:
         inbox.database.write(lambda c: inbox.beat(c, "one"))
         inbox.database.write(lambda c: inbox.beat(c, "one"))
@@ -904,6 +912,27 @@ class TestMissingWorker:
         (line,) = self.said(caplog)
         assert line.startswith("2 events stored, no worker seen for 61 s")
         assert "perscom-bridge work" in line
+
+    def test_it_is_said_of_a_single_event_too_with_no_other_behind_it(
+        self, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("perscom_receiver._inbox.SILENT_AFTER", 0.1)
+        inbox = SQLiteInbox(path)
+        self.add(inbox)
+        deadline = time.monotonic() + 10
+        while not self.said(caplog):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        inbox.close()
+        assert self.said(caplog)[0].startswith("1 events stored, no worker seen for 1 s")
+
+    def test_nobody_looks_any_more_once_it_is_closed(self, inbox: SQLiteInbox) -> None:
+        before = set(threading.enumerate())
+        self.add(inbox)
+        (look,) = [thread for thread in set(threading.enumerate()) - before if isinstance(thread, threading.Timer)]
+        inbox.close()
+        look.join(5)
+        assert not look.is_alive()
 
     def test_it_is_said_once_a_minute_at_most(self, inbox: SQLiteInbox, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
         self.add(inbox)

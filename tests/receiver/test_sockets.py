@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +342,32 @@ class TestChunks:
         assert reply.status in {200, 202, 400, 401}
         if reply.status == 200:
             assert json.loads(reply.body)["read"] == sha256(body).hexdigest()
+
+
+class TestHeaders:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            [(b"X-%d" % n, b"y") for n in range(5000)],
+            [(b"X", b"y" * 1_000_000)],
+            [(b"X" * 1_000_000, b"y")],
+            [(b"Signature", b"0" * 64)] * 5000,
+        ],
+        ids=["many", "a long value", "a long name", "many signatures"],
+    )
+    def test_more_of_them_than_anybody_needs_are_refused_and_harm_nobody(
+        self, server: Server, secret: str, headers: list[tuple[bytes, bytes]]
+    ) -> None:
+        body = BODY % 24
+        with server.connect() as connection:
+            try:
+                connection.sendall(head("POST", "/stored", [*headers, length_of(body)]) + body)
+                assert server.answer(connection).status in {400, 401, 413, 414, 431}
+            except (ConnectionError, HTTPException):
+                pass  # it did not listen to the end, and what it said went under
+        body = BODY % random.randrange(10**6, 10**9)
+        assert server.send(head("POST", "/stored", signed(body, secret, length_of(body))) + body).status == 202
+        assert "Traceback" not in server.log.read_text()
 
 
 class TestFailingOpen:

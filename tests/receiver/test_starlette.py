@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import fastapi
@@ -30,12 +33,15 @@ from perscom_receiver import (
     MalformedEvent,
     PayloadTooLarge,
     Receiver,
+    Router,
     SignatureMismatch,
+    SQLiteInbox,
     Unavailable,
+    Worker,
     _gate,
     sign,
 )
-from perscom_receiver import starlette as binding
+from perscom_receiver import asgi as binding
 from perscom_receiver.starlette import SignatureMiddleware, current_event, webhook_app
 
 PATH = "/webhooks/perscom"
@@ -673,6 +679,114 @@ class TestCurrentEvent:
         assert asgi(app, path="/a", body=BODY, headers=headers).status == 200
         assert asgi(app, path="/b", body=BODY, headers=headers).status == 401
         assert asgi(app, path="/c", body=BODY, headers=headers).status == 401
+
+
+class Unit:
+    """An inbox with a clock set by hand, an endpoint for it, and a worker whose handler notes what it gets."""
+
+    def __init__(self, path: Path) -> None:
+        self.now = 1_700_000_000.0
+        self.inbox = SQLiteInbox(path, now=lambda: self.now)
+        self.handled: list[Event] = []
+        router = Router()
+        router.on("*", name="note")(self.handled.append)
+        self.worker = Worker(self.inbox, router)
+        self.routes = [Route(PATH, webhook_app(Receiver(SECRET, inbox=self.inbox)))]
+
+    def post(self, client: TestClient, path: str = PATH) -> int:
+        """Send a new event; the status of the answer."""
+        body = BODY.replace(b'"id":7', b'"id":%d' % time.monotonic_ns())
+        return client.post(path, content=body, headers={"Signature": sign(body, SECRET)}).status_code
+
+    def until_handled(self, count: int) -> None:
+        deadline = time.monotonic() + 10
+        while len(self.handled) < count:
+            assert time.monotonic() < deadline, "it was not handled"
+            time.sleep(0.01)
+
+
+class TestWhoRunsTheWorker:
+    @pytest.fixture
+    def unit(self, tmp_path: Path) -> Iterator[Unit]:
+        unit = Unit(tmp_path / "inbox.db")
+        yield unit
+        unit.inbox.close()
+
+    @pytest.mark.parametrize("framework", [Starlette, fastapi.FastAPI])
+    def test_one_line_runs_it_as_long_as_the_app_each_time_it_is_started(self, unit: Unit, framework: type[Starlette]) -> None:
+        app = framework(routes=unit.routes, lifespan=unit.worker.lifespan)
+        for count in (1, 2):
+            with TestClient(app) as client:
+                assert unit.post(client) == 202
+                unit.until_handled(count)
+                assert unit.inbox.health().worker_seen is not None
+            assert not list(unit.inbox.database.path.parent.glob("inbox.db-wal")), "the inbox was left open"
+            assert unit.inbox.health().worker_seen is None
+
+    def test_a_lifespan_of_the_apps_own_runs_it_inside(self, unit: Unit) -> None:
+        happened: list[str] = []
+
+        @asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[dict[str, str]]:
+            happened.append("opened")
+            async with unit.worker.lifespan(app):
+                yield {"pool": "a pool"}
+            happened.append(f"{len(unit.handled)} handled, closed")
+
+        async def page(request: Request) -> Response:
+            return PlainTextResponse(request.state.pool)
+
+        app = Starlette(routes=[*unit.routes, Route("/page", page)], lifespan=lifespan)
+        with TestClient(app) as client:
+            assert client.get("/page").text == "a pool"
+            assert unit.post(client) == 202
+            unit.until_handled(1)
+        assert happened == ["opened", "1 handled, closed"]
+
+    def test_what_runs_may_end_before_the_app_does(self, unit: Unit) -> None:
+        begun, ended = asyncio.Event(), list[str]()
+
+        async def slow(event: Event) -> None:
+            begun.set()
+            await asyncio.sleep(0.1)
+            ended.append(event.name)
+
+        unit.worker.router.on("*", name="slow")(slow)
+
+        async def main() -> None:
+            async with unit.worker.lifespan():
+                await unit.inbox.aadd(Event.parse(BODY))
+                await begun.wait()
+
+        asyncio.run(main())
+        assert ended == ["user.updated"]
+
+    def test_an_app_mounted_inside_another_has_none_which_is_noticed(
+        self, unit: Unit, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        inner = Starlette(routes=unit.routes, lifespan=unit.worker.lifespan)
+        with TestClient(Starlette(routes=[Mount("/unit", app=inner)])) as client:
+            assert unit.post(client, f"/unit{PATH}") == 202
+            assert unit.inbox.health().worked
+            unit.now += 61
+            assert not unit.inbox.health().worked
+            assert unit.post(client, f"/unit{PATH}") == 202
+            unit.inbox.database.write(lambda connection: None)  # what the inbox has to say follows the answer
+        assert "2 events stored, no worker seen for 61 s" in caplog.text
+        assert "mounted inside another" in caplog.text
+        assert unit.handled == []
+        with TestClient(Starlette(routes=[Mount("/unit", app=inner)], lifespan=unit.worker.lifespan)):
+            unit.until_handled(2)
+            assert unit.inbox.health().worked
+
+    def test_one_that_fails_says_so_at_once_and_the_app_goes_on(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        (tmp_path / "inbox.db").write_text("This is no database of ours, but a text of somebody. " * 100)
+        unit = Unit(tmp_path / "inbox.db")
+        with TestClient(Starlette(routes=unit.routes, lifespan=unit.worker.lifespan)) as client:
+            assert unit.post(client) == 503
+        (record,) = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+        assert record.getMessage().startswith("The worker has ended by itself")
+        assert record.exc_info is not None
 
 
 def test_a_lone_text_is_one_secret(asgi: Callable[..., Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import logging
 import random
@@ -431,6 +432,36 @@ class TestHandling:
                 await until(lambda: len(first.events) == 2 and len(second.events) == 1)
 
         asyncio.run(main())
+
+    def test_what_is_around_a_handler_is_opened_and_closed_where_it_runs(self, inbox: SQLiteInbox) -> None:
+        where = contextvars.ContextVar("where", default="outside")
+        seen: list[str] = []
+
+        @contextmanager
+        def around() -> Iterator[None]:
+            token = where.set("inside")
+            try:
+                yield
+            finally:
+                where.reset(token)  # fails in another thread or task than that of the set
+
+        def plain(event: Event) -> None:
+            seen.append(where.get())
+
+        async def later(event: Event) -> None:
+            await asyncio.sleep(0)
+            seen.append(where.get())
+
+        async def fails(event: Event) -> None:
+            seen.append(where.get())
+            raise ValueError
+
+        add(inbox)
+        handlers = router(plain=plain, later=later, partial=functools.partial(later), fails=fails)
+        work(Worker(inbox, handlers, around=around, retry=RetryPolicy(give_up_after=0)), idle(inbox))
+        assert seen == ["inside"] * 4
+        assert sorted(outcomes(inbox)) == ["done"] * 3 + ["retry"]
+        assert "ValueError" in str(tasks(inbox))
 
     def test_settings_that_cannot_work_are_refused(self, inbox: SQLiteInbox) -> None:
         for settings in ({"lease": 5.0}, {"running": 0}, {"grace": -1.0}):
@@ -965,6 +996,19 @@ class TestThreads:
         late = add(inbox)
         time.sleep(0.1)
         assert handler.events[-1] not in late, "it has stopped"
+
+    def test_a_program_that_ends_without_stopping_its_worker_does_so_in_silence(self, path: Path) -> None:
+        code = """
+import atexit, sys, time
+from perscom_receiver import Router, SQLiteInbox, Worker
+
+router = Router()
+router.on("*", name="print")(print)
+Worker(SQLiteInbox(sys.argv[1]), router).start_thread()
+atexit.register(time.sleep, 0.7)  # more than a look of the worker, which finds that no thread can be had any more
+"""
+        done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=20)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -38,8 +39,16 @@ def post(address: str, count: int = 1, path: str = PATH) -> set[str]:
 
 def handled(program: Program, count: int) -> list[tuple[str, str]]:
     """The process and the event of each call of the handler, once there are so many."""
-    program.said(rf"(?s)(.* handled [0-9a-f]{{64}}\n){{{count}}}")
-    return re.findall(r"(\d+) handled ([0-9a-f]{64})", program.output())
+    line = r"(\d+) handled ([0-9a-f]{64})\n"
+    program.said(line, count)
+    return re.findall(line, program.output())
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
 
 
 def workers(stage: Stage) -> int:
@@ -62,7 +71,7 @@ def test_each_of_several_server_processes_may_work_and_each_event_is_handled_onc
     sent = post(address, 40)
     calls = handled(server, 40)
     assert sorted(event for _, event in calls) == sorted(sent)
-    assert workers(stage) == 2
+    until(lambda: workers(stage) == 2)
     server.stop()
     assert server.times("Traceback") == 0
 
@@ -77,6 +86,7 @@ def test_the_flask_command_works_until_it_is_asked_to_stop(stage: Stage, how: si
     assert {event for _, event in handled(command, 3)} == sent
     assert command.stop(how) == 0
     assert command.times("Traceback") + command.times("Aborted") == 0
+    server.stop()
     assert (server.times(" handled "), workers(stage)) == (0, 0)
 
 

@@ -30,16 +30,17 @@ class Program:
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
-    def said(self, pattern: str, seconds: float = 20) -> re.Match[str]:
-        """Wait until the output holds ``pattern``."""
-        deadline = time.monotonic() + seconds
-        while not (found := re.search(pattern, output := self.output())):
+    def said(self, pattern: str, times: int = 1) -> re.Match[str]:
+        """Wait until the output holds ``pattern`` so many times; the last of them."""
+        deadline = time.monotonic() + 20
+        while len(found := list(re.finditer(pattern, output := self.output()))) < times:
             assert self.process.poll() is None, output
             assert time.monotonic() < deadline, output
             time.sleep(0.02)
-        return found
+        return found[-1]
 
     def output(self) -> str:
         return self._log.read_text(encoding="utf-8")
@@ -50,6 +51,11 @@ class Program:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
         return self.process.wait(15)
+
+    def kill(self) -> None:
+        """End it, and the processes that it started."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 class Stage:
@@ -73,15 +79,17 @@ class Stage:
         return self._programs[-1]
 
     def serve(self, command: list[str]) -> tuple[Program, str]:
-        """Start a server; it and its address."""
+        """Start a server; it and its address, once it answers there."""
         server = self.start(command)
-        return server, server.said(r"(?:running on|Listening at:) (http://127\.0\.0\.1:\d+)")[1]
+        address = server.said(r"(?:running on|Listening at:) (http://127\.0\.0\.1:\d+)")[1]
+        if command[0] == "uvicorn":  # which tells the address before it listens, if it has several processes
+            server.said("Application startup complete")
+        return server, address
 
     def close(self) -> None:
         for program in self._programs:
             if program.process.poll() is None:
-                program.process.kill()
-                program.process.wait()
+                program.kill()
 
 
 def answer(address: str, method: str, path: str, body: bytes, headers: dict[str, str]) -> int:

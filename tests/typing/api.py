@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, assert_never, assert_type
+from wsgiref.types import WSGIApplication
 
 from fastapi import Depends, FastAPI
 from flask import Blueprint, Flask
@@ -19,8 +20,10 @@ from starlette.requests import Request
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+import perscom_receiver.asgi
 import perscom_receiver.flask
 import perscom_receiver.starlette
+import perscom_receiver.wsgi
 from perscom_receiver import (
     EVENT_NAMES,
     UNSET,
@@ -200,7 +203,8 @@ assert_type(inbox.add(event), bool)
 receiver = Receiver("one", ["two"], inbox=inbox, max_body=2**20)
 Receiver("one")  # type: ignore[call-arg]
 Receiver("one", inbox="inbox.db")  # type: ignore[arg-type]
-worker = Worker(inbox, router)
+worker = Worker(inbox, router, around=Flask(__name__).app_context)
+Worker(inbox, router, around="app")  # type: ignore[arg-type]
 assert_type(RetryPolicy().delay(1, age=0, chance=0.5), float | None)
 
 
@@ -222,10 +226,11 @@ starlette_app = Starlette(
     middleware=[Middleware(perscom_receiver.starlette.SignatureMiddleware, secrets=lone, path=None)],
 )
 starlette_app.add_middleware(perscom_receiver.starlette.SignatureMiddleware, secrets=several, max_body=2**20)
+Starlette(lifespan=worker.lifespan)
 starlette_app.add_middleware(perscom_receiver.starlette.SignatureMiddleware)  # type: ignore[call-arg]
 wrapped: ASGIApp = perscom_receiver.starlette.SignatureMiddleware(starlette_app, secrets="one", max_age=timedelta(hours=1))
 
-fastapi_app = FastAPI()
+fastapi_app = FastAPI(lifespan=worker.lifespan)
 fastapi_app.add_middleware(perscom_receiver.starlette.SignatureMiddleware, secrets=[secret])
 
 
@@ -241,6 +246,16 @@ flask_app.register_blueprint(perscom_receiver.flask.webhook_blueprint(receiver, 
 flask_app.wsgi_app = perscom_receiver.flask.SignatureMiddleware(flask_app.wsgi_app, secrets=lone)  # type: ignore[method-assign]
 perscom_receiver.flask.SignatureMiddleware(flask_app.wsgi_app)  # type: ignore[call-arg]
 assert_type(perscom_receiver.flask.current_event(), Event)
+perscom_receiver.flask.webhook_blueprint(receiver, worker=worker)
+perscom_receiver.flask.Perscom(router).init_app(flask_app)
+perscom_receiver.flask.Perscom(flask_app)  # type: ignore[arg-type]
+
+# Other frameworks
+asgi_app: ASGIApp = perscom_receiver.asgi.SignatureMiddleware(starlette_app, secrets=lone)
+assert_type(perscom_receiver.asgi.webhook_app(receiver), ASGIApp)
+assert_type(perscom_receiver.asgi.current_event({}), Event)
+wsgi_app: WSGIApplication = perscom_receiver.wsgi.webhook_app(receiver)
+assert_type(perscom_receiver.wsgi.current_event({}), Event)
 
 # Testing
 assert_type(signed_request("rankrecord.created", secret="0123456789abcdef", user_id=7), tuple[dict[str, str], bytes])

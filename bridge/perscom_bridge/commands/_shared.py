@@ -1,8 +1,11 @@
-"""What several commands have in common: the option --config, clean failures, the secret, a file or standard input."""
+"""What several commands have in common: the option --config, clean failures, the secret, the inbox, a file."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -10,11 +13,21 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from perscom_receiver import Secret
+    from perscom_receiver import Secret, SQLiteInbox
 
-__all__ = ["Failure", "body_argument", "config_option", "live_secrets"]
+__all__ = [
+    "Failure",
+    "body_argument",
+    "config_option",
+    "live_secrets",
+    "open_inbox",
+    "progress_line",
+    "system_errors",
+]
 
 VARIABLE = "PERSCOM_WEBHOOK_SECRET"
+LARGE = 64 * 10**6
+"""Bytes of a file that takes long enough for somebody to wonder."""
 
 config_option = click.option(
     "--config",
@@ -51,3 +64,32 @@ def live_secrets(config: Path) -> tuple[Secret, ...]:
     if not value:
         raise Failure(f"There is no secret: no file {config}, and {VARIABLE} is not set. Name a file with --config, or set it.")
     return (Secret(value, name=VARIABLE),)
+
+
+def open_inbox(config: Path) -> SQLiteInbox:
+    """The inbox of the service. Raises ConfigurationError for a file with mistakes, and Failure when there is no database."""
+    from .._load import load
+
+    database = load(config).server.database
+    if not database.exists():
+        raise Failure(f"There is no database {database.name} yet. It is made when the service first starts.")
+    # Where a purge has the room that it needs: /tmp may be small. SQLite looks once, when it is loaded.
+    os.environ.setdefault("SQLITE_TMPDIR", str(database.parent))
+    from perscom_receiver import SQLiteInbox
+
+    return SQLiteInbox(database)
+
+
+def progress_line(done: int, total: int) -> None:
+    """How many bytes of a large file are copied, in one line, where somebody watches."""
+    if total >= LARGE and sys.stderr.isatty():
+        click.echo(f"\r{done // 10**6} of {total // 10**6} MB", nl=done >= total, err=True)
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """Tell what the system refuses as a clean failure."""
+    try:
+        yield
+    except OSError as error:
+        raise Failure(f"{error.filename or 'The file'}: {error.strerror}.") from error

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ._shared import Failure, config_option
-
-if TYPE_CHECKING:
-    from perscom_receiver import SQLiteInbox
+from ._shared import Failure, config_option, open_inbox
 
 __all__ = ["command"]
 
@@ -30,7 +26,7 @@ def list_events(config: Path, count: int) -> None:
     """The newest events, newest first, and what became of them."""
     from ..overview import read_overview
 
-    inbox = _open(config)
+    inbox = open_inbox(config)
     try:
         overview = read_overview(inbox, count)
     finally:
@@ -50,7 +46,7 @@ def list_events(config: Path, count: int) -> None:
 @config_option
 def list_dead(config: Path) -> None:
     """What was given up, with its number and the reason."""
-    inbox = _open(config)
+    inbox = open_inbox(config)
     try:
         letters = inbox.dead_letters()
     finally:
@@ -66,7 +62,7 @@ def list_dead(config: Path) -> None:
 @click.argument("number", type=int)
 def retry(config: Path, number: int) -> None:
     """Try what was given up under NUMBER again. A running service does it within a second."""
-    inbox = _open(config)
+    inbox = open_inbox(config)
     try:
         revived = inbox.revive(number)
     finally:
@@ -81,7 +77,7 @@ def retry(config: Path, number: int) -> None:
 @click.argument("name")
 def resume(config: Path, name: str) -> None:
     """Switch the destination NAME on again, after what was wrong at the platform is mended. Its events are then posted."""
-    inbox = _open(config)
+    inbox = open_inbox(config)
     try:
         resumed = inbox.resume(name)
     finally:
@@ -89,14 +85,3 @@ def resume(config: Path, name: str) -> None:
     if not resumed:
         raise Failure(f"No destination {name!r} is switched off. See: perscom-bridge inbox list")
     click.echo(f"{name} is on again.")
-
-
-def _open(config: Path) -> SQLiteInbox:
-    from perscom_receiver import SQLiteInbox
-
-    from .._load import load
-
-    database = load(config).server.database
-    if not database.exists():
-        raise Failure(f"There is no database {database.name} yet. It is made when the service first starts.")
-    return SQLiteInbox(database)

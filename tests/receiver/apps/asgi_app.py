@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-import perscom_receiver.starlette
+import perscom_receiver.asgi
 from perscom_receiver import Receiver, SQLiteInbox
 from perscom_receiver.starlette import SignatureMiddleware, current_event, webhook_app
 
 SECRETS = json.loads(os.environ["TEST_SECRETS"])
 MAX_BODY = int(os.environ["TEST_MAX_BODY"])
 
-perscom_receiver.starlette.BODY_WITHIN = 1.0  # type: ignore[attr-defined]  # seconds: no test can wait for ten
+perscom_receiver.asgi.BODY_WITHIN = 1.0  # type: ignore[attr-defined]  # seconds: no test can wait for ten
 
 
 async def guarded(request: Request) -> JSONResponse:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
+from perscom_receiver import _files
 from perscom_receiver.queue import Connection, Database
 
 NOTES = (("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)",),)
@@ -132,6 +133,31 @@ def parent_is_killed(database: Database) -> int:
     return 21
 
 
+def backup(database: Database) -> int:
+    closed = os.pipe()
+    children: list[int] = []
+
+    def work() -> None:
+        write(database, "child/before")
+        os.read(closed[0], 1)
+        write_many(database, "child")
+
+    def meanwhile(done: int, total: int) -> None:
+        if not forking.ident:
+            forking.start()
+            forking.join(0.3)
+
+    write(database, "x" * 1_000_000)
+    forking = threading.Thread(target=lambda: children.append(child(work)))
+    _files.PAGES_AT_ONCE = 8
+    database.backup(f"{database.path}.copy", progress=meanwhile)
+    database.close()
+    forking.join()
+    os.write(closed[1], b"x")
+    join(*children)
+    return 22
+
+
 def event_loop(database: Database) -> int:
     async def main() -> int:
         def work(connection: Connection, n: int) -> None:
@@ -154,6 +180,7 @@ CASES = {
     "a parent that closes while its child goes on": parent_closes,
     "a parent that is killed in a transaction": parent_is_killed,
     "a fork by an event loop that waits for a commit": event_loop,
+    "a fork while a backup is made": backup,
 }
 
 

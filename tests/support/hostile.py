@@ -1,0 +1,194 @@
+"""Hostile messages and events: texts that try to notify, mark up, hide, turn round or flood, wherever a text can stand.
+
+Each platform gets what is meant for the others as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Literal
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from perscom_adapters import (
+    Bold,
+    BulletList,
+    Field,
+    Inline,
+    Italic,
+    Link,
+    Message,
+    Paragraph,
+    Quote,
+    Text,
+    Time,
+    render,
+)
+from perscom_receiver import EVENT_NAMES, Event, php_json
+from perscom_receiver.testing import make_event
+
+__all__ = [
+    "ADDRESSES",
+    "CREATED",
+    "MARK",
+    "UNTAKEN",
+    "Reach",
+    "blocks",
+    "fields",
+    "messages",
+    "on_every_event",
+    "poisoned_message",
+    "some",
+    "texts",
+    "titles",
+]
+
+# Texts.
+
+# Mentions, links, markup, and what those could be put together from.
+ATOMS = re.findall(
+    r"\S+",
+    r"""
+    @everyone @here @channel @someone @a_b1 <@1> <@!2> <@&3> <#4> </cmd:1> <id:customize> <!channel> <!here> <!everyone>
+    <!here|here> <@U123ABC> <@W1|x> <#C123> <!subteam^S123> <!subteam^S1|@x> &lt;!channel&gt; &#64;evil #tag #日本 #1 #general
+    /start /cmd@some_bot $USD $1INCH a@b.example a.b+c@d-e.co.uk mailto:a@b.com tg://user?id=5 +12025550123 +49(30)1234567
+    202-555-0123 4111111111111111
+
+    http://evil.example/x https://a.b https://evil.com ftp://a.b steam://run ton://x t.me/evil evil.com EVIL.COM пример.рф
+    127.0.0.1 1.2.3.4/x <http://evil.example> <http://evil.example|click> <mailto:a@b.c> <mailto:a@b.c|x> [l](http://evil.com)
+    ![](x <a href="tg://user?id=5">
+
+    **b** *b* *i* __u__ _i_ ~~s~~ ~s~ ||spoiler|| `c` ```block``` <b> </b> # ## -# > >>> - * + 1. 10. ¯\_(ツ)_/¯ 12:30 2.5
+    :smile: :wave::skin-tone-2: <:a:1> <a:wave:123456789012345678> <t:1700000000:R> <!date^1^{date}|x> {date}
+
+    \ \\ \* \" " & && &amp; &lt; < <> > ( ) [ ] | ~ _ @ / $ : :: :// . .. com http evil user a b 1 22 #️⃣ «» ·
+    """,
+)
+CONTROLS = [
+    *("\n", "\n\n\n\n", "\r\n", "\t", " ", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028"),
+    *("\ud800", "\udfff", "\ufffe", "\U0001ffff"),
+]
+UNSEEN = [
+    *("", "\u200b", "\u200c", "\u200d", "\u200f", "\u202e", "\u2060", "\u2066", "\u2069", "\ufeff", "\u2800", "\u3164"),
+    *("\u0301", "@\u0333evil", "ev\u033fil.com", "a\u030a.com"),  # marks that combine; Telegram drops some
+]
+CLUSTERS = ["e\u0301", "Z\u0300\u0301\u0302" * 20, "👩‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪", "👍🏽", "שלום", "مرحبا", "漢字"]
+MANY = 40  # of so many texts about one is 100 000 characters long
+
+
+def _sometimes_huge(text: str, chance: int) -> str:
+    return (text * 100_000)[:100_000] if chance == MANY else text
+
+
+texts = st.builds(
+    _sometimes_huge,
+    st.one_of(
+        st.lists(st.sampled_from(ATOMS) | st.sampled_from(CONTROLS + UNSEEN + CLUSTERS), max_size=12).map("".join),
+        st.text(st.characters(exclude_categories=()), max_size=60),
+    ),
+    st.integers(0, MANY),
+)
+titles = texts.filter(str.strip)
+
+# Messages.
+
+ADDRESSES = [
+    *("https://1st.example/s/7", "http://a.b/(x)*y_[z]?q=~a;b&c=d#c", "https://[::1]/x"),
+    *("https://a.b/" + "(" * 2000, "https://a.b/" + "&" * 2000),
+]
+UNTAKEN = ["http://localhost/x", "https://a.b:0/", "https://a.b:/", "https://[::1]x/", "http://.", "http://a%.b"]
+"""Addresses that not every platform takes."""
+
+moments = st.datetimes(
+    datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.sampled_from([UTC, timezone(timedelta(hours=-9, minutes=30))])
+)
+inlines: st.SearchStrategy[Inline] = st.recursive(
+    st.one_of(
+        texts.map(Text),
+        st.builds(Link, texts, st.sampled_from(ADDRESSES + UNTAKEN)),
+        st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda parts: Bold(tuple(parts))),
+        st.lists(inner, max_size=3).map(lambda parts: Italic(tuple(parts))),
+    ),
+    max_leaves=4,
+)
+parts = st.lists(inlines, max_size=4).map(tuple)
+paragraphs = parts.map(Paragraph)
+bullets = st.builds(BulletList, st.lists(parts, max_size=5).map(tuple), st.booleans())
+quotes = st.lists(st.one_of(paragraphs, bullets), max_size=3).map(lambda blocks: Quote(tuple(blocks)))
+blocks = st.lists(st.one_of(paragraphs, bullets, quotes), max_size=4).map(tuple)
+fields = st.lists(st.builds(Field, name=texts, value=parts, short=st.booleans()), max_size=30).map(tuple)
+pages = st.none() | st.sampled_from([*ADDRESSES, "javascript:alert(1)", "https://user:pw@a.b/"])
+messages = st.builds(
+    Message,
+    word=st.just("promotion"),
+    title=titles,
+    blocks=blocks,
+    fields=fields,
+    color=st.none() | st.integers(-1, 0x1000000),
+    url=pages,
+    image=pages,
+    at=st.none() | moments,
+    footer=st.none() | texts,
+)
+some = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+
+# Events.
+
+CREATED = datetime(2026, 3, 2, 19, 8, tzinfo=UTC)
+PRIVATE = ("email", "phone_number", "notes", "discord_user_id", "password", "remember_token", "document", "profile_photo_url")
+MARK = "PRIVATE7f3a"
+"""Stands in private columns, and must not be seen."""
+WORST = [
+    "@everyone @here <@1> <@&2> <#3> <id:customize> <t:1:R> :smile: http://evil.example **b** [l](http://x.y)",
+    "<!channel> <@U123> <!subteam^S1> @here &lt;!here&gt; <http://evil.example|x> :smile: *b*",
+    "@everyone /start #tag $USD a@b.com evil.com http://evil.com tg://user?id=5 +12025550123 4111111111111111",
+    "\u202e\x00<p>&nbsp;&#64;evil &commat;evil<br>evil&period;com</p>" * 2000,
+]
+"""What does harm somewhere, short enough for a name, and what does it at length."""
+Reach = Literal["texts", "moments", "everything"]
+"""What of an event is poisoned: what people type; points of time as well; numbers, answers and nulls as well."""
+
+
+def poisoned(value: object, poison: str, reach: Reach) -> object:
+    """``value`` with ``poison`` in it as far as ``reach`` goes, and a mark in private columns.
+
+    A list keeps what it holds: in it stands whom a message is for.
+    """
+    match value:
+        case dict():
+            return {key: poisoned(inner, poison, reach) for key, inner in value.items()} | dict.fromkeys(PRIVATE, MARK)
+        case list():
+            return [*value, *(poisoned(inner, poison, reach) for inner in value)]
+        case str():
+            return value if reach == "texts" and re.match(r"\d{4}-\d\d-\d\d", value) else poison
+        case _:
+            return poison if reach == "everything" else value
+
+
+def poisoned_message(name: str, poison: str, reach: Reach) -> Message | None:
+    """What is said of the sample event ``name`` with ``poison`` in every field; None if nothing is."""
+    sample = make_event(name, created=CREATED)
+    poison = poison.encode(errors="replace").decode()  # a lone surrogate cannot come by JSON
+    body = {
+        "event": name,
+        "created": "2026-03-02T19:08:00.000000Z",
+        "data": poisoned(sample.data, poison, reach),
+        "changes": poisoned(sample.changes, poison, reach) if name.endswith("updated") else [],
+    }
+    return render(Event.parse(php_json(body)))
+
+
+def on_every_event(test: Callable[[str, str, Reach], None]) -> Callable[..., None]:
+    """Run ``test(name, poison, reach)`` for each event, with the worst texts and with some others."""
+    for worst in WORST:
+        test = example(worst, "texts")(example(worst, "moments")(test))
+    reaches: st.SearchStrategy[Reach] = st.sampled_from(["texts", "moments", "everything"])
+    run = settings(some, max_examples=6)(given(texts, reaches)(test))
+    return pytest.mark.parametrize("name", EVENT_NAMES)(run)
