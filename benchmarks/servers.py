@@ -76,7 +76,7 @@ def _measure(server: list[str], kind: str) -> tuple[float, float]:
             load = ["taskset", "-c", "1", "wrk", "-t1", "-c64", "-s", f"{folder}/post.lua", f"http://127.0.0.1:{port}{PATH}"]
             subprocess.run([*load, "-d1s"], check=True, capture_output=True)
             before = cpu_seconds(process.pid)
-            output = subprocess.run([*load, f"-d{SECONDS}s"], check=True, capture_output=True, text=True).stdout
+            output = subprocess.run([*load, f"-d{SECONDS:.0f}s"], check=True, capture_output=True, text=True).stdout
             used = cpu_seconds(process.pid) - before
         finally:
             process.terminate()

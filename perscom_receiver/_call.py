@@ -29,6 +29,8 @@ async def call(handler: Handler, task: Task, around: Callable[[], AbstractContex
         with around():
             return await function(*arguments)
     result = await _in_thread(function, arguments, around)
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise TypeError("The handler made a generator, which did nothing. Take its yield out.")
     if inspect.isawaitable(result):  # a callable object or a partial may turn out to be async only when it is called
         with around():
             return await result

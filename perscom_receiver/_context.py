@@ -13,6 +13,7 @@ from ._errors import ConfigurationError
 __all__ = ["Context", "takes_context"]
 
 _T = TypeVar("_T")
+_GENERATORS = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +49,8 @@ def takes_context(call: Callable[..., object]) -> bool:
     A second parameter with a default is the function's own business (``def post(event, channel=channel)``), unless it is called
     ``context``.
     """
+    if any(is_generator(part) for is_generator in _GENERATORS for part in (call, type(call).__call__)):
+        raise ConfigurationError("A handler with a yield would do nothing when it is called. Take the yield out.")
     try:
         signature = inspect.signature(call)
     except (TypeError, ValueError):  # some callables written in C do not tell

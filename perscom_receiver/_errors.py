@@ -24,6 +24,7 @@ that goes to the caller, who learns nothing else. Neither ever holds a secret, a
 
 from __future__ import annotations
 
+from math import inf
 from typing import ClassVar, Literal
 
 __all__ = [
@@ -152,7 +153,12 @@ class DestinationError(PerscomError):
     """
 
     def __init__(self, message: str, *, outcome: Outcome, retry_after: float | None = None, status: int | None = None) -> None:
+        """Raises ValueError for a time or a status that cannot be one."""
         super().__init__(message)
+        if retry_after is not None and not 0 <= retry_after < inf:
+            raise ValueError("retry_after is a number of seconds from 0, or None.")
+        if status is not None and not 0 <= status <= 999:
+            raise ValueError("status is that of an HTTP answer, or None.")
         self.outcome: Outcome = outcome
         self.retry_after = retry_after
         """Seconds to wait, as named by the platform; None when it named none."""

@@ -169,6 +169,9 @@ class Event(Typed):
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"An Event is frozen; {name!r} cannot be deleted.")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return restored, (self.body, bytes.fromhex(self.id), self.secret_name, self.old_secret)
+
     def __eq__(self, other: object) -> bool:
         return self.id == other.id if isinstance(other, Event) else NotImplemented
 

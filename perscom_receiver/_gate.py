@@ -18,7 +18,6 @@ from typing import Protocol
 
 import msgspec
 
-from ._diagnosis import likely_cause
 from ._errors import ConfigurationError, MethodRefused, PayloadTooLarge, Refusal, Unavailable
 from ._event import Event
 from ._verifier import Headers, Verifier
@@ -201,6 +200,8 @@ _SEEN_BEFORE = Reply(200, (_JSON, ("content-length", "24")), b'{"status":"seen b
 
 def log_refusal(refusal: Refusal, intake: Intake, path: str, query: bool) -> None:
     """One line with the status and the likely cause. Holds no secret, no signature and nothing of the body."""
+    from ._diagnosis import likely_cause  # here, so that who verifies loads no search for causes
+
     cause = likely_cause(refusal, intake.method, query, intake.headers, intake.body(), intake.gate.verifier.secrets)
     _log.warning("refused %s %s: %d. %s", _plain(intake.method), _plain(path), refusal.status, cause)
 

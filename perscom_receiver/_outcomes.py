@@ -15,12 +15,16 @@ from ._retry import RetryPolicy
 from ._router import Handler
 from .queue import Result, State, Task
 
-__all__ = ["done", "failed"]
+__all__ = ["cut_off_too_often", "done", "failed"]
 
 _log = logging.getLogger("perscom_receiver")
 
+LARGEST_RECEIPT = 64 * 1024
+"""Bytes of a receipt that is kept. The ten newest are read again with each event about the same thing."""
 _NOT_TOLD = (500, 502, 504, *range(520, 528))
 """Statuses of a server that may have done the work before it, or a proxy in front of it, failed."""
+_SHORTEST = 1.0
+"""Seconds between two attempts, whatever a handler says."""
 
 
 def done(handler: Handler, task: Task, returned: object) -> Result:
@@ -34,10 +38,23 @@ def _receipt(handler: Handler, returned: object) -> str | None:
     if not isinstance(returned, msgspec.Struct):
         return None
     try:
-        return msgspec.json.encode(returned).decode()
+        receipt = msgspec.json.encode(returned)
     except Exception:  # noqa: BLE001 - whatever it consists of
         _log.exception("The receipt of %s cannot be kept", handler.key)
         return None
+    if len(receipt) > LARGEST_RECEIPT:
+        _log.error("The receipt of %s is not kept: it has %d bytes, at most %d", handler.key, len(receipt), LARGEST_RECEIPT)
+        return None
+    return receipt.decode()
+
+
+def cut_off_too_often(handler: Handler, task: Task, retry: RetryPolicy, now: float) -> Result | None:
+    """The end of a task whose attempts were cut off until the patience was over: it may be what ends the process each time."""
+    if not task.unclear or _wait(task, None, retry, now) is not None:
+        return None
+    text = "Its attempts were cut off again and again (a crash, or a stop) until the patience was over."
+    _log.error("given up %s: %s %s, attempt %d: %s", handler.key, task.event.name, task.event.id[:12], task.attempt, text)
+    return Result(state=State.DEAD, outcome="unclear", error=text)
 
 
 def failed(handler: Handler, task: Task, error: BaseException, retry: RetryPolicy, now: float) -> Result:
@@ -67,7 +84,7 @@ def failed(handler: Handler, task: Task, error: BaseException, retry: RetryPolic
 def _wait(task: Task, error: DestinationError | None, retry: RetryPolicy, now: float) -> float | None:
     """Seconds until the next attempt; None to give up."""
     if error is not None and error.retry_after is not None:
-        return error.retry_after  # a platform that names a time has not refused
+        return max(error.retry_after, _SHORTEST)  # a platform that names a time has not refused
     # The patience counts from the first real attempt: an event may have waited long for a destination that was off.
     age = 0.0 if task.first is None else now - task.first
     return retry.delay(task.attempt, age=age, chance=random.random())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from fnmatch import translate
 from functools import cached_property
 from typing import TypeAlias, TypeVar
@@ -32,7 +32,7 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Sync or async, with one parameter or two. :class:`~perscom_receiver.Worker` says what its return and its errors mean."""
     patterns: tuple[str, ...]
     when: Callable[[Event], bool] | None = None
-    """A condition on what is in the event; one that raises is not met."""
+    """A condition on what is in the event; one that raises is not met. Asked on the worker's event loop: it must be quick."""
     retry: RetryPolicy | None = None
     """When a failed call is repeated; None: as the worker does."""
     concurrency: int = 1
@@ -48,6 +48,8 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.concurrency < 1:
             raise ConfigurationError(f"The handler {self.key!r} needs a concurrency of at least 1.")
         self.takes_context  # noqa: B018 - so that a function that cannot be called is refused where it is registered
+        if inspect.iscoroutinefunction(self.when):
+            raise ConfigurationError(f"The condition of {self.key!r} is async, so it would always be met. Take a plain def.")
 
     @cached_property
     def takes_context(self) -> bool:
@@ -55,8 +57,14 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return takes_context(self.call)
 
     def wants(self, event: Event) -> bool:
-        """Whether this handler is to be called for ``event``."""
-        return any(matches(pattern, event.name) for pattern in self.patterns) and (self.when is None or self.when(event))
+        """Whether this handler is to be called for ``event``. Raises nothing: a condition that fails is told in the log."""
+        if not any(matches(pattern, event.name) for pattern in self.patterns):
+            return False
+        try:
+            return self.when is None or bool(self.when(event))
+        except Exception:  # noqa: BLE001 - conditions are code of others
+            _log.exception("The condition of %s failed on %s %s", self.key, event.id[:12], event.name)
+            return False
 
 
 class Router:
@@ -122,6 +130,8 @@ class Router:
         if not isinstance(pattern, str) or not pattern:
             raise ConfigurationError('Router.on() needs a pattern, such as @router.on("user.*").')
         if not set(pattern) & set("*?[") and pattern not in EVENT_NAMES:
+            from difflib import get_close_matches  # here, since it is slow to load
+
             near = get_close_matches(pattern, EVENT_NAMES, 1)
             _log.warning("PERSCOM has no event %r today%s.", pattern, f"; did you mean {near[0]!r}?" if near else "")
         return register

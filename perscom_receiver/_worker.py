@@ -19,7 +19,7 @@ from ._call import call, is_cut_off
 from ._errors import ConfigurationError, Unavailable
 from ._event import EVENT_NAMES, Event
 from ._inbox import Pending, SQLiteInbox
-from ._outcomes import done, failed
+from ._outcomes import cut_off_too_often, done, failed
 from ._retry import RetryPolicy
 from ._router import Handler, Router
 from ._running import WorkerThread, run_until_signal, working
@@ -35,7 +35,8 @@ POLL = 0.5
 BEAT = 5.0
 """Seconds between signs of life, and between renewals of leases."""
 PRUNE = 3600.0
-PLAN_AT_ONCE = 200
+AT_ONCE = 200
+"""Events planned, and tasks claimed, in one transaction."""
 FARTHEST = 3600.0
 """Seconds ahead that anything may wait for: the longest wait a platform is believed, and more than any of our own."""
 MOST_NEW_NAMES = 100
@@ -52,9 +53,10 @@ class Worker:
     ``outcome`` that something else follows. An event that no handler wants is kept and done.
 
     Delivery is at least once: a handler that was cut off in the middle is called again, so ``event.id`` should make a repeat
-    harmless. ``lease`` is in seconds: how long a crashed worker's tasks wait for another one. ``running`` bounds the tasks
-    at once, ``grace`` the seconds that running handlers get when the worker stops. ``around`` makes a context for each call of
-    a handler, entered in the handler's own thread or task: ``flask_app.app_context``.
+    harmless. ``lease`` is in seconds: how long a crashed worker's tasks wait for another one. ``running`` bounds the tasks of
+    all handlers at once, for processes that share the work; handlers that hang use it up. ``grace`` is the seconds that running
+    handlers get when the worker stops. ``around`` makes a context for each call of a handler, entered in the handler's own
+    thread or task: ``flask_app.app_context``.
     """
 
     def __init__(
@@ -64,11 +66,11 @@ class Worker:
         *,
         retry: RetryPolicy | None = None,
         lease: float = 15.0,
-        running: int = 100,
+        running: int | None = None,
         grace: float = 10.0,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        if lease < 2 * BEAT or running < 1 or grace < 0:
+        if lease < 2 * BEAT or (running is not None and running < 1) or grace < 0:
             raise ConfigurationError(f"A Worker needs lease >= {2 * BEAT:.0f} s, running >= 1 and grace >= 0.")
         self.inbox = inbox
         self.router = router
@@ -79,6 +81,7 @@ class Worker:
         self._running = running
         self._grace = grace
         self._around = around
+        self._runs = False
         self._new_names: set[str] = set()
         self._opened: tuple[Handler, ...] | None = None
         self._handlers: dict[str, Handler] = {}
@@ -89,6 +92,9 @@ class Worker:
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Work until ``stop`` is set (or this is cancelled); then let running handlers end, and give the rest back."""
         self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        if self._runs:
+            raise ConfigurationError("This Worker runs already. Make another one, or start it in one place only.")
+        self._runs = True
         stop = stop or asyncio.Event()
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
 
@@ -109,6 +115,7 @@ class Worker:
             for chore in chores:
                 chore.cancel()
             await self._try(lambda connection: self.inbox.leave(connection, self.id))
+            self._runs = False
 
     def lifespan(self, app: object = None) -> AbstractAsyncContextManager[None]:
         """Work as long as an app does, then close the inbox: a lifespan for Starlette and FastAPI, or a part of theirs.
@@ -165,7 +172,7 @@ class Worker:
 
     async def _step(self, wake: asyncio.Event) -> bool:
         """Make tasks of new events, and begin what is due. False when there was nothing to do."""
-        room = self._running - len(self._tasks)
+        room = AT_ONCE if self._running is None else min(AT_ONCE, self._running - len(self._tasks))
         try:
             due, pending = await self.inbox.database.aread(self._look)
             if pending:
@@ -188,21 +195,16 @@ class Worker:
 
     def _look(self, connection: Connection) -> tuple[float | None, list[Pending]]:
         # A worker without handlers makes no plans: the events wait for one that has some.
-        pending = self.inbox.pending(connection, PLAN_AT_ONCE) if self._lanes else []
+        pending = self.inbox.pending(connection, AT_ONCE) if self._lanes else []
         return self.inbox.queue.next_ready(connection, self._lanes.values()), pending
 
     def _wanted_by(self, found: Pending) -> list[int]:
-        """The lanes of the handlers that want an event. A condition that fails is not met, and does not harm the others."""
-        event, lanes = found.event, list[int]()
+        """The lanes of the handlers that want an event."""
+        event = found.event
         if event is None:
             _log.error("What is stored in row %d is no event and is put aside. Is the disk well?", found.row)
-            return lanes
-        for handler in self._handlers.values():
-            try:
-                if handler.wants(event):
-                    lanes.append(self._lanes[handler.key])
-            except Exception:  # noqa: BLE001 - conditions are code of others
-                _log.exception("The condition of %s failed on %s %s", handler.key, event.id[:12], event.name)
+            return []
+        lanes = [self._lanes[handler.key] for handler in self._handlers.values() if handler.wants(event)]
         if event.name not in EVENT_NAMES:
             self._tell_new_name(event)
         if not lanes:
@@ -235,16 +237,16 @@ class Worker:
         """One attempt, from the mark that it begins to the record of how it ended."""
         if not await self._try(lambda connection: self.inbox.queue.start(connection, task, self.inbox.now())):
             return  # the lease was lost, or the disk is full: in both cases nothing was done yet
-        began = time.perf_counter()
-        try:
-            returned = await call(handler, task, self._around)
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and is_cut_off():
-                raise
-            # Whatever else a handler raises is an outcome, which is kept.
-            result = failed(handler, task, error, handler.retry or self._retry, self.inbox.now())
-        else:
-            result = done(handler, task, returned)
+        began, retry = time.perf_counter(), handler.retry or self._retry
+        result = cut_off_too_often(handler, task, retry, self.inbox.now())
+        if result is None:
+            try:
+                result = done(handler, task, await call(handler, task, self._around))
+            except BaseException as error:
+                if isinstance(error, GeneratorExit) or (isinstance(error, asyncio.CancelledError) and is_cut_off()):
+                    raise
+                # Whatever else a handler raises is an outcome, which is kept: even a KeyboardInterrupt of its own.
+                result = failed(handler, task, error, retry, self.inbox.now())
         result = msgspec.structs.replace(result, ms=(time.perf_counter() - began) * 1000)
         # What was done must be remembered, or it would be done again: a disk that is full for a while is waited for.
         while await self._try(lambda connection: self.inbox.queue.settle(connection, task, result, self.inbox.now())) is None:

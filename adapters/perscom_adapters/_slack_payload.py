@@ -5,6 +5,7 @@ The figures are those of Slack's documentation (Block Kit), but for the sum, whi
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import partial
 
@@ -105,10 +106,13 @@ def _rich_text(rows: tuple[Line, ...]) -> list[Element]:
 
 def _fitting(cut_at: Callable[[int], tuple[Line, ...]], room: int) -> list[Element]:
     """The block of the lines that fit into ``room`` units together with the sections, quotes and lists around them."""
-    limit = room
-    while (size := _size(blocks := _rich_text(cut_at(limit)))) > room:
-        limit = limit * room // size
-    return blocks
+
+    def size(limit: int) -> int:
+        return _size(_rich_text(cut_at(limit)))
+
+    # A larger limit may make a slightly smaller block, so this need not be the largest that fits. But it fits.
+    limit = room if size(room) <= room else bisect_right(range(room), room, key=size) - 1
+    return _rich_text(cut_at(limit))
 
 
 def _size(value: object) -> int:

@@ -37,6 +37,8 @@ from perscom_adapters import (
     plain,
     safe_url,
 )
+from perscom_adapters._lines import Line, Run
+from perscom_adapters._slack_payload import _fitting
 from perscom_adapters.slack import payload
 from perscom_adapters.testing import slack_refusal
 
@@ -440,6 +442,21 @@ def test_a_long_paragraph_ends_with_an_ellipsis_and_uses_the_room() -> None:
 def test_many_lines_use_the_room_too() -> None:
     (only,) = elements(paragraph("\n".join("line of the text" for _ in range(2000))))
     assert utf16(shown(only)) > 10_000
+
+
+def test_the_room_is_filled_in_a_few_steps() -> None:
+    asked: list[int] = []
+
+    def cut_at(limit: int) -> tuple[Line, ...]:
+        asked.append(limit)
+        return (Line((Run("x" * 999),)),) * (limit // 1000)
+
+    twelve = utf16(json.dumps(_fitting(cut_at, 12_500), separators=(",", ":")))
+    for room in range(twelve - 30, twelve + 30, 3):
+        asked.clear()
+        (block,) = _fitting(cut_at, room)
+        assert shown(block).count("x" * 999) == (12 if room >= twelve else 11)
+        assert len(asked) <= 16
 
 
 def test_text_and_fields_share_the_room_when_both_are_long() -> None:

@@ -102,7 +102,10 @@ def test_an_edit_changes_the_message_and_keeps_its_receipt_or_is_refused_before_
     assert not kit.chat.mistakes
 
 
-@pytest.mark.parametrize("place", [{}, {"message_id": "../../1", "channel_id": "../x"}, {"message_id": "7", "channel_id": "7"}])
+@pytest.mark.parametrize(
+    "place",
+    [{}, {"message_id": "../../1"}, {"message_id": "../../1", "channel_id": "../x"}, {"message_id": "7", "channel_id": "7"}],
+)
 def test_what_has_no_id_there_cannot_be_edited_and_nothing_is_sent(play: Any, place: dict[str, str]) -> None:
     async def use(kit: Any) -> None:
         platform = "elsewhere" if place.get("message_id") == "7" else kit.platform
@@ -359,4 +362,4 @@ def test_no_log_line_and_no_repr_holds_a_secret_or_a_word_of_the_message(play: A
 
     kit = play(use)
     assert caplog.records
-    assert not [secret for secret in (*kit.secrets, SAID) if secret in caplog.text]
+    assert not [secret for secret in (*kit.secrets, kit.elsewhere, SAID) if secret in caplog.text]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
+import pickle
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,10 +17,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from perscom_receiver import EVENT_NAMES, HIDDEN_COLUMNS, Event, MalformedEvent
+from perscom_receiver import EVENT_NAMES, HIDDEN_COLUMNS, Event, MalformedEvent, Secret, Verifier, sign
 from perscom_receiver._event import restored
 from perscom_receiver._hidden import storable
 from perscom_receiver._json import depth
+from perscom_receiver.testing import make_event
 
 CREATED = "2026-03-02T19:08:10.854257Z"
 
@@ -541,3 +544,11 @@ def test_an_event_name_that_holds_json_with_a_hidden_name_stays_readable_once_st
 def test_a_body_full_of_accents_is_stored_as_it_came() -> None:
     body = b'{"event":"a","created":"2026-03-02T18:20:05.201415Z","data":{"name":"Zo\\u00eb"}}'
     assert storable(body) is body
+
+
+@pytest.mark.parametrize("copied", [lambda event: pickle.loads(pickle.dumps(event)), copy.copy, copy.deepcopy])  # noqa: S301
+def test_an_event_can_be_handed_to_another_process(copied: Callable[[Event], Event]) -> None:
+    body = make_event("rankrecord.created").body
+    event = Verifier(Secret("0123456789abcdef", name="live")).event({"Signature": sign(body, "0123456789abcdef")}, body)
+    other = copied(event)
+    assert (other, other.data, other.secret_name, other.body) == (event, event.data, "live", body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -232,3 +232,38 @@ class TestPatterns:
     ) -> None:
         router.on(pattern)(first)
         assert not caplog.records
+
+
+def generator(event: Event) -> Iterator[None]:
+    yield
+
+
+async def async_generator(event: Event) -> AsyncIterator[None]:
+    yield
+
+
+class WithYield:
+    def __call__(self, event: Event) -> Iterator[None]:
+        yield
+
+
+@pytest.mark.parametrize("call", [generator, async_generator, functools.partial(generator), WithYield()])
+def test_a_handler_with_a_yield_would_do_nothing_and_is_refused(call: Callable[[Event], object]) -> None:
+    with pytest.raises(ConfigurationError, match="Take the yield out"):
+        Router().on("*", name="handler")(call)
+
+
+def test_an_async_condition_would_always_be_met_and_is_refused() -> None:
+    async def never(event: Event) -> bool:
+        return False
+
+    with pytest.raises(ConfigurationError, match="Take a plain def"):
+        Router().on("*", name="handler", when=never)(print)  # type: ignore[arg-type]
+
+
+def test_a_condition_that_raises_is_not_met_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    router = Router()
+    router.on("*", name="broken", when=lambda event: 1 / 0 > 1)(print)
+    router.on("*", name="whole")(repr)
+    assert [handler.key for handler in router.matching(make_event("user.created"))] == ["whole"]
+    assert "The condition of broken failed" in caplog.text

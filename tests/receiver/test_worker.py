@@ -419,6 +419,20 @@ class TestHandling:
         work(Worker(inbox, lane(call, concurrency=20), running=4), idle(inbox))
         assert most == 4
 
+    def test_one_worker_runs_once_at_a_time_and_may_run_again(self, inbox: SQLiteInbox) -> None:
+        worker = Worker(inbox, router(handler=Recorder()))
+
+        async def main() -> None:
+            async with working(worker):
+                await asyncio.sleep(0)
+                with pytest.raises(ConfigurationError, match="runs already"):
+                    await worker.run()
+            async with working(worker):
+                add(inbox)
+                await until(idle(inbox))
+
+        asyncio.run(main())
+
     def test_a_handler_registered_while_it_works_gets_what_arrives_then(self, inbox: SQLiteInbox) -> None:
         first, second = Recorder(), Recorder()
         made = router(first=first)
@@ -603,6 +617,31 @@ class TestFailures:
         work(Worker(inbox, router(handler=handler)), idle(inbox))
         assert tasks(inbox) == [("handler", State.DEAD, 1, "broken ? text")]
 
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), BaseException("of one's own")])
+    def test_whatever_a_handler_raises_is_an_outcome_and_ends_nothing_else(
+        self, inbox: SQLiteInbox, error: BaseException
+    ) -> None:
+        bad, good = Recorder(error), Recorder()
+        add(inbox)
+        work(Worker(inbox, router(bad=bad, good=good), retry=RetryPolicy(give_up_after=0)), idle(inbox))
+        assert [(name, state) for name, state, _, _ in tasks(inbox)] == [("bad", State.DEAD), ("good", State.DONE)]
+
+    def test_a_generator_that_only_a_call_shows_is_a_failure(self, inbox: SQLiteInbox) -> None:
+        add(inbox)
+        work(Worker(inbox, lane(lambda event: (x for x in ())), retry=RetryPolicy(give_up_after=0)), idle(inbox))
+        assert tasks(inbox)[0][1] is State.DEAD
+
+    def test_a_receipt_that_is_too_large_is_not_kept_but_the_work_is_done(
+        self, inbox: SQLiteInbox, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Text(msgspec.Struct):
+            text: str
+
+        add(inbox)
+        work(Worker(inbox, lane(lambda event: Text("x" * 65536))), idle(inbox))
+        assert rows(inbox, "SELECT state, receipt FROM task") == [(State.DONE, None)]
+        assert "at most 65536" in caplog.text
+
 
 class TestDestinationErrors:
     def failing(self, outcome: Outcome, **more: Any) -> Recorder:
@@ -622,6 +661,17 @@ class TestDestinationErrors:
 
         asyncio.run(main())
         assert outcomes(inbox) == ["retry", "done"]
+
+    def test_no_handler_is_called_more_than_once_a_second_about_one_event(self, inbox: SQLiteInbox, clock: Clock) -> None:
+        handler = Recorder(*(DestinationError("Now!", outcome="retry", retry_after=0) for _ in range(3)))
+        add(inbox)
+        work(Worker(inbox, router(handler=handler)), lambda: outcomes(inbox) == ["retry"])
+        assert rows(inbox, "SELECT due FROM task") == [(clock.now + 1,)]
+
+    @pytest.mark.parametrize("more", [{"retry_after": -1}, {"retry_after": float("nan")}, {"status": 2**70}, {"status": -1}])
+    def test_what_can_be_no_time_and_no_status_is_refused_where_it_is_said(self, more: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match="is"):
+            DestinationError("no", outcome="retry", **more)
 
     def test_rejected_is_a_dead_letter_at_once(self, inbox: SQLiteInbox) -> None:
         handler = self.failing("rejected", status=400)
@@ -703,6 +753,41 @@ class TestHanging:
                 release.set()
 
         asyncio.run(main())
+
+    def test_any_number_of_handlers_that_hang_delay_no_other(self, inbox: SQLiteInbox) -> None:
+        good, release = Recorder(), asyncio.Event()
+
+        async def hang(event: Event) -> None:
+            await release.wait()
+
+        made = router(**{f"bad {n}": hang for n in range(120)}, good=good)
+        made.add(Handler(key="wide", call=hang, patterns=("*",), concurrency=120))
+
+        async def main() -> None:
+            async with working(Worker(inbox, made, grace=5)):
+                add(inbox, 120)
+                await until(lambda: len(good.events) == 120)
+                release.set()
+
+        asyncio.run(main())
+
+    def test_one_that_is_cut_off_again_and_again_is_given_up_when_the_patience_is_over(
+        self, inbox: SQLiteInbox, clock: Clock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        started = list[Event]()
+
+        async def hang(event: Event) -> None:
+            started.append(event)
+            await asyncio.sleep(3600)
+
+        add(inbox)
+        for n in range(3):
+            work(Worker(inbox, lane(hang, retry=RetryPolicy(give_up_after=HOUR)), grace=0.1), lambda n=n: len(started) > n)  # type: ignore[misc]
+            clock.now += HOUR / 2 - 1
+        clock.now += 2
+        work(Worker(inbox, lane(hang, retry=RetryPolicy(give_up_after=HOUR))), idle(inbox))
+        assert len(started) == 3
+        assert "cut off again and again" in str(inbox.dead_letters()[0].error)
 
     @pytest.mark.parametrize("repeat", [True, False])
     def test_what_hangs_is_cut_off_when_the_worker_stops_and_is_repeated_or_put_aside(

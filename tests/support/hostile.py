@@ -33,7 +33,6 @@ from perscom_receiver.testing import make_event
 
 __all__ = [
     "ADDRESSES",
-    "CREATED",
     "MARK",
     "UNTAKEN",
     "Reach",
@@ -148,10 +147,10 @@ MARK = "PRIVATE7f3a"
 WORST = [
     "@everyone @here <@1> <@&2> <#3> <id:customize> <t:1:R> :smile: http://evil.example **b** [l](http://x.y)",
     "<!channel> <@U123> <!subteam^S1> @here &lt;!here&gt; <http://evil.example|x> :smile: *b*",
-    "@everyone /start #tag $USD a@b.com evil.com http://evil.com tg://user?id=5 +12025550123 4111111111111111",
+    "@everyone /start #tag $USD a@b.com 127.0.0.1 http://evil.com tg://user?id=5 +12025550123 4111111111111111",
     "\u202e\x00<p>&nbsp;&#64;evil &commat;evil<br>evil&period;com</p>" * 2000,
 ]
-"""What does harm somewhere, short enough for a name, and what does it at length."""
+"""Of each platform what does harm there, short enough for a name; and what is long and hidden in HTML."""
 Reach = Literal["texts", "moments", "everything"]
 """What of an event is poisoned: what people type; points of time as well; numbers, answers and nulls as well."""
 
@@ -182,7 +181,9 @@ def poisoned_message(name: str, poison: str, reach: Reach) -> Message | None:
         "data": poisoned(sample.data, poison, reach),
         "changes": poisoned(sample.changes, poison, reach) if name.endswith("updated") else [],
     }
-    return render(Event.parse(php_json(body)))
+    message = render(Event.parse(php_json(body)))
+    assert message or reach == "everything" or poison not in WORST, "a test would look at nothing"
+    return message
 
 
 def on_every_event(test: Callable[[str, str, Reach], None]) -> Callable[..., None]:
