@@ -12,6 +12,9 @@ from perscom_receiver.queue import Connection, State
 
 __all__ = ["EventRow", "LaneRow", "Overview", "read_overview"]
 
+LARGEST_SHOWN = 256 * 1024
+"""Bytes of a body that is read for its title. PERSCOM's have a few thousand."""
+
 _WORDS = {State.WAITING: "waiting", State.LEASED: "sending", State.DONE: "sent", State.DEAD: "given up"}
 
 
@@ -58,7 +61,9 @@ def read_overview(inbox: SQLiteInbox, n: int = 50) -> Overview:
 
 def _events(connection: Connection, site: str, n: int) -> list[EventRow]:
     rows = connection.execute(
-        "SELECT id, name, received, body FROM event WHERE site = ? ORDER BY id DESC LIMIT ?", (site, n)
+        "SELECT id, name, received, CASE WHEN length(body) > ? THEN '' ELSE body END FROM event WHERE site = ?"
+        " ORDER BY id DESC LIMIT ?",
+        (LARGEST_SHOWN, site, n),
     ).fetchall()
     return [
         EventRow(
@@ -84,6 +89,8 @@ def _tasks(connection: Connection, event: int) -> tuple[TaskRow, ...]:
 def _title(body: bytes | None) -> str | None:
     if body is None:
         return None
+    if not body:
+        return "(too large to be shown here)"
     try:
         message = render(Event.parse(body))
     except MalformedEvent:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,9 @@ import pytest
 from bridge_process import BRIDGE, HEAD, SECRET, bridge, request, run, wait_for
 
 from perscom_adapters.testing import ChatStandIn, Hang, Say
-from perscom_receiver.testing import signed_request
+from perscom_bridge.overview import read_overview
+from perscom_receiver import SQLiteInbox
+from perscom_receiver.testing import make_event, signed_request
 
 
 @pytest.fixture
@@ -245,3 +247,10 @@ def test_what_was_given_up_is_listed_and_tried_again_on_request(folder: Path, ch
         wait_for(lambda: "(announcements: sent)" in run("inbox", folder, "list").stdout)
         assert run("inbox", folder, "retry", number).returncode == 1
         assert running.stop() == 0
+
+
+def test_a_huge_body_is_not_read_for_the_page(tmp_path: Path) -> None:
+    with closing(SQLiteInbox(tmp_path / "bridge.db")) as inbox:
+        inbox.add(make_event("event.created", name="x" * 1_000_000))
+        inbox.add(make_event("user.created"))
+        assert [row.title for row in read_overview(inbox).events] == ["Marcus Hale joined", "(too large to be shown here)"]
