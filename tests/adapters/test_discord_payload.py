@@ -16,7 +16,7 @@ import pytest
 from hostile import ADDRESSES, MARK, Reach, blocks, fields, messages, on_every_event, poisoned_message, some, texts, titles
 from hypothesis import example, given
 from jsonschema import Draft202012Validator
-from seen import OBEYED, same_up_to_the_cut, strings, utf16, visible
+from seen import OBEYED, moment, same_up_to_the_cut, strings, utf16, visible
 
 from perscom_adapters import (
     Block,
@@ -39,7 +39,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "specs" / "discord-openapi.json"
 AT = datetime(2026, 3, 2, 19, 8, tzinfo=UTC)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # The judge that Discord publishes.
@@ -127,7 +126,7 @@ def _shown_line(line: str) -> str:
         if match := ESCAPE.match(line, place):
             out += match[1]
         elif match := TIME.match(line, place):
-            out += f"[{match[1]}{match[2]}]"
+            out += moment(int(match[1]), "date" if match[2] == "D" else "datetime")
         elif match := LINK.match(line, place):
             out += _shown_line(match[1])
         elif match := re.compile(r"\*{1,3}").match(line, place):
@@ -159,7 +158,7 @@ def meant(part: object) -> str:
         case Link(label, url):
             return label if ink(label) else urlsplit(url).netloc
         case Time(at, style):
-            return f"[{(at - EPOCH) // timedelta(seconds=1)}{'D' if style == 'date' else 'f'}]"
+            return moment(at, style)
         case BulletList(items, _):
             return "\n".join(meant(item) for item in items)
         case Quote(blocks):

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Literal
 
-__all__ = ["OBEYED", "assert_told", "same_up_to_the_cut", "strings", "utf16", "visible", "without"]
+from perscom_adapters import Time, plain
+
+__all__ = ["OBEYED", "assert_told", "moment", "same_up_to_the_cut", "strings", "utf16", "visible", "without"]
 
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a screen obeys instead of showing it."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FILLERS = "\u115f\u1160\u17b4\u17b5\u034f\u3164\uffa0\u2800\U0001d159"
 
 
@@ -24,6 +29,12 @@ def strings(value: object) -> Iterator[str]:
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from strings(inner)
+
+
+def moment(at: datetime | int, style: Literal["date", "datetime"]) -> str:
+    """A point of time, or seconds since 1970, as UTC, of which a cut leaves the beginning, and to the second."""
+    at = at if isinstance(at, datetime) else EPOCH + timedelta(seconds=at)
+    return f"{plain(Time(at, style))}[{(at - EPOCH) // timedelta(seconds=1)}]"
 
 
 @cache
