@@ -1,4 +1,7 @@
-"""bridge.toml from file to :class:`~perscom_bridge.config.Config`, with every mistake found in one run."""
+"""bridge.toml from file to :class:`~perscom_bridge.config.Config`, with every mistake found in one run.
+
+What is about a whole folder of communities is in ``_folder``; that one of them can be named alone is here.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ from ._server import read_server
 from ._site import read_privacy, read_site
 from ._table import Document, Table
 from ._toml import KeyPath, key_lines
-from .config import Config
+from .config import SERVER_FILE, Config, Server
 from .platforms import PLATFORMS
 
-__all__ = ["Inspection", "inspect", "load"]
+__all__ = ["Inspection", "community_files", "inspect", "inspect_server", "load", "load_server"]
 
 LARGEST = 1_000_000
 """Bytes. A configuration of a hundred destinations has less than a tenth of it."""
@@ -46,14 +49,21 @@ _HOMES = {
     "[destinations.NAME]": (*DESTINATION, *(key for platform in PLATFORMS.values() for key in platform.keys)),
     "[privacy]": PRIVACY,
 }
+_SERVER_ALONE = (
+    "Are several communities meant, each in a file beside this one, which has [server] for all of them?\n"
+    "Then name the folder, or one of the files: --config {}"
+)
+_community_name = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 _ANY_SYNTAX = 'A line is KEY = VALUE, a [table], or a comment behind "#".'
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """What one reading of a file found. ``config`` is there exactly when there are no ``problems``."""
+    """What one reading of a file found. ``config`` is there exactly when there are no ``problems``; for the bridge.toml of
+    several communities it is ``server`` instead."""
 
     path: Path
     config: Config | None = None
+    server: Server | None = None
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     """Good to know, but no mistakes."""
@@ -71,19 +81,73 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     return found.config
 
 
-def inspect(path: Path, environ: Mapping[str, str] = os.environ) -> Inspection:
-    """Read the file ``path`` and judge all of it. Raises nothing: what cannot be read is a problem like the others."""
+def inspect(path: Path, environ: Mapping[str, str] = os.environ, shared: Server | None = None) -> Inspection:
+    """Read the file ``path`` and judge all of it. Raises nothing: what cannot be read is a problem like the others.
+
+    ``shared`` is the [server] of its folder. Without it, a file beside a bridge.toml without [site] is known as one of several
+    communities, and has what stands there.
+    """
     try:
-        text = _read(path)
-        values, lines = _parse(text)
-        environment = _environment(path.absolute().parent, environ)
+        document, values = _document(path, environ)
     except _Unreadable as error:
         return Inspection(path=path, problems=(error.problem,))
-    document = Document(lines, environment, _HOMES)
-    config = _config(document, values, path.absolute())
+    if shared is None and _is_one_of_several(path, values):
+        beside = inspect_server(path.with_name(SERVER_FILE), environ)
+        if beside.server is None:
+            return beside
+        shared = beside.server
+    config = _config(document, values, path.absolute(), shared)
     if document.problems:
         config = None
     return Inspection(path=path, config=config, problems=tuple(document.problems), notes=tuple(document.notes))
+
+
+def load_server(path: Path, environ: Mapping[str, str] = os.environ) -> Server:
+    """What the file ``path`` says of the server, or the bridge.toml of the folder ``path``. Raises ConfigurationError."""
+    if not os.path.isdir(path):
+        return load(path, environ).server
+    found = inspect_server(path / SERVER_FILE, environ)
+    if found.server is None:
+        raise ConfigurationError(found.report())
+    return found.server
+
+
+def inspect_server(path: Path, environ: Mapping[str, str] = os.environ) -> Inspection:
+    """Read the bridge.toml of several communities: it has [server] and nothing else."""
+    try:
+        if not os.path.lexists(path):
+            raise _Unreadable("There is no such file. It holds [server] for the communities beside it, and may be empty.")
+        document, values = _document(path, environ)
+    except _Unreadable as error:
+        return Inspection(path=path, problems=(error.problem,))
+    root = Table(document, (), values)
+    root.check_keys(TABLES, later=LATER_TABLES)
+    for key in TABLES:
+        if key in root and key != "server":
+            root.wrong(
+                key,
+                f"[{key}] stands in a file for each community of this folder. Move it to one, such as default.toml:\n"
+                "under that name a community goes on with what is stored of it.",
+            )
+    server = read_server(root.table("server", "[server]"), path.absolute().parent)
+    problems = tuple(document.problems)
+    return Inspection(path=path, server=None if problems else server, problems=problems, notes=tuple(document.notes))
+
+
+def community_files(folder: Path) -> list[Path]:
+    """The files of the communities in ``folder``, by name. Hidden ones are an editor's."""
+    files = (path for path in folder.glob("*.toml") if path.name != SERVER_FILE and not path.name.startswith("."))
+    return sorted(path for path in files if not os.path.isdir(path))
+
+
+def _is_one_of_several(path: Path, values: Mapping[str, object]) -> bool:
+    beside = path.with_name(SERVER_FILE)
+    if path.name == SERVER_FILE or not os.path.lexists(beside):
+        return False
+    try:
+        return "site" not in _parse(_read(beside))[0]
+    except _Unreadable:
+        return "server" not in values  # one that has its own needs no other file
 
 
 class _Unreadable(Exception):
@@ -94,13 +158,16 @@ class _Unreadable(Exception):
         self.problem = Problem(line=line, key=key, text=text)
 
 
+def _document(path: Path, environ: Mapping[str, str]) -> tuple[Document, dict[str, object]]:
+    values, lines = _parse(_read(path))
+    return Document(lines, _environment(path.absolute().parent, environ), _HOMES), values
+
+
 def _read(path: Path) -> str:
     try:
         if path.is_dir():
-            raise _Unreadable(
-                "This is a folder. Several communities in one folder come with a later version of perscom-bridge;\n"
-                "name one file for now: --config FOLDER/bridge.toml"
-            )
+            names = ", ".join(str(file) for file in community_files(path)) or f"{path / 'NAME.toml'}"
+            raise _Unreadable(f"This is a folder, and here one community is meant. Name its file with --config: {names}")
         with path.open("rb") as stream:
             raw = stream.read(LARGEST + 1)
     except FileNotFoundError:
@@ -147,13 +214,28 @@ def _environment(folder: Path, environ: Mapping[str, str]) -> Environment:
         raise _Unreadable(f"This file cannot be read: {error.strerror}.", key=".env") from error
 
 
-def _config(document: Document, values: dict[str, object], path: Path) -> Config | None:
+def _config(document: Document, values: dict[str, object], path: Path, shared: Server | None) -> Config | None:
     root = Table(document, (), values)
     root.check_keys(TABLES, later=LATER_TABLES)
     site = read_site(root.table("site", "[site]"))
-    server = read_server(root.table("server", "[server]"), path.parent)
+    if shared is None:
+        server = read_server(root.table("server", "[server]"), path.parent)
+        if path.name == SERVER_FILE and not values.keys() - {"server"} and community_files(path.parent):
+            document.problems.append(Problem(text=_SERVER_ALONE.format(path.parent)))
+    else:
+        server = shared
+        _check_community(root, path)
     destinations = read_destinations(root.table("destinations", "[destinations.NAME]"))
     privacy = read_privacy(root.table("privacy", "[privacy]"))
     if site is None:
         return None
-    return Config(site=site, server=server, destinations=destinations, privacy=privacy, path=path)
+    community = None if shared is None else path.stem
+    return Config(site=site, server=server, destinations=destinations, privacy=privacy, path=path, community=community)
+
+
+def _check_community(root: Table, path: Path) -> None:
+    if "server" in root:
+        root.wrong("server", f"[server] stands in {SERVER_FILE}, for all communities of this folder. Take it out here.")
+    if not _community_name(path.stem):
+        text = 'The name of this file ends its address, so it has letters (a to z), digits, "-" and "_" alone. Rename it.'
+        root.document.problems.append(Problem(text=text))

@@ -6,6 +6,7 @@ No record shows a secret, a token or the one in an address, neither as text nor 
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,10 +14,25 @@ import msgspec
 
 from perscom_receiver import Secret
 
+from ._paths import WEBHOOK_PATH
+
 if TYPE_CHECKING:
     from .platforms import Place
 
-__all__ = ["Config", "DestinationConfig", "HiddenToken", "HiddenUrl", "ListenAddress", "Privacy", "Server", "Site"]
+__all__ = [
+    "SERVER_FILE",
+    "Config",
+    "DestinationConfig",
+    "HiddenToken",
+    "HiddenUrl",
+    "ListenAddress",
+    "Privacy",
+    "Server",
+    "Site",
+]
+
+SERVER_FILE = "bridge.toml"
+"""The file of a folder with several communities that holds [server] for all of them."""
 
 
 class HiddenUrl(msgspec.Struct, frozen=True):
@@ -99,7 +115,7 @@ class Privacy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """One bridge.toml, checked."""
+    """One community, checked: a bridge.toml with all in it, or one of several files that share the [server] in it."""
 
     site: Site
     server: Server
@@ -108,3 +124,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     privacy: Privacy
     path: Path
     """The file it was read from, absolute."""
+    community: str | None = None
+    """What tells it from the others in its folder, the name of its file; None where there is but one."""
+
+    @property
+    def key(self) -> str:
+        """What its events are kept under. A single community is ``default``, and goes on as the one in default.toml."""
+        return self.community or "default"
+
+    @property
+    def webhook_path(self) -> str:
+        """Where PERSCOM's calls arrive."""
+        return WEBHOOK_PATH if self.community is None else f"{WEBHOOK_PATH}/{self.community}"
+
+    @property
+    def option(self) -> str:
+        """What a command needs to be about this community among several, with a leading space; or nothing."""
+        return "" if self.community is None else f" --config {quote(str(self.path))}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
-__all__ = ["configure_logging"]
+__all__ = ["configure_logging", "naming"]
 
 
 def configure_logging(level: int = logging.INFO) -> None:
@@ -15,6 +17,7 @@ def configure_logging(level: int = logging.INFO) -> None:
     colors = sys.stderr.isatty()
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
+            structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
         ],
@@ -30,3 +33,10 @@ def configure_logging(level: int = logging.INFO) -> None:
     root.setLevel(logging.WARNING)  # other people's libraries: only what went wrong
     for name in ("perscom_receiver", "perscom_adapters", "perscom_bridge"):
         logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def naming(community: str | None) -> Iterator[None]:
+    """Have each line that is logged inside the block, or by a task that begins there, end with the name of the community."""
+    with structlog.contextvars.bound_contextvars(**({} if community is None else {"community": community})):
+        yield

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from collections.abc import Collection, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, generate_latest
+from prometheus_client.registry import Collector
 
 from .overview import Overview
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "exposition"]
 
 
 class Metrics:
-    """The counters of one service, in a registry of their own."""
+    """The counters of one community, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -52,8 +55,8 @@ class Metrics:
         """An attempt to post a message ended: ``sent``, ``nothing to say``, or the outcome of a DestinationError."""
         self._messages.labels(destination, outcome).inc()
 
-    def render(self, overview: Overview) -> bytes:
-        """The text Prometheus reads, with the gauges as ``overview`` has them."""
+    def update(self, overview: Overview) -> None:
+        """Set the gauges as ``overview`` has them."""
         self._dead.set(overview.health.dead)
         self._unplanned.set(overview.health.oldest or 0)
         self._skew.set(overview.health.skew or 0)
@@ -62,4 +65,26 @@ class Metrics:
         for lane in overview.lanes:
             self._waiting.labels(lane.name).set(lane.waiting)
             self._off.labels(lane.name).set(lane.paused is not None)
-        return generate_latest(self.registry)
+
+
+def exposition(parts: Collection[tuple[str | None, Metrics]]) -> bytes:
+    """The text Prometheus reads. Where a community has a name, its lines have it as the label ``site``."""
+    joined = CollectorRegistry()
+    joined.register(_Joined(parts))
+    return generate_latest(joined)
+
+
+class _Joined(Collector):
+    """The metrics of all communities, each under its heading once."""
+
+    def __init__(self, parts: Collection[tuple[str | None, Metrics]]) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterable[Metric]:
+        families: dict[str, Metric] = {}
+        for site, metrics in self._parts:
+            label = {} if site is None else {"site": site}
+            for family in metrics.registry.collect():
+                joined = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                joined.samples += [sample._replace(labels=label | sample.labels) for sample in family.samples]
+        return families.values()

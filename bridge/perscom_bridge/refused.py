@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from perscom_receiver import HIDDEN_COLUMNS, ConfigurationError
 
+from ._paths import plain_path
 from .captured import Captured, parse, written
 
 __all__ = ["KeepRefused", "Refused", "RefusedRequests"]
@@ -70,11 +71,12 @@ class RefusedRequests:
         for old in self._files()[:-COUNT]:
             old.unlink(missing_ok=True)
 
-    def newest(self) -> Refused | None:
-        """The one that came last, or None. Raises OSError."""
+    def newest(self, path: str) -> Refused | None:
+        """The one that came last to the webhook at ``path``, or None. Raises OSError."""
         for file in reversed(self._files()):
             with suppress(FileNotFoundError):  # the service goes on meanwhile
-                if (found := _name(file.name)) and (request := parse(file.read_bytes())):
+                found, request = _name(file.name), parse(file.read_bytes())
+                if found and request and plain_path(request.path) == path:
                     return Refused(request, datetime.strptime(found[1], _TIME).replace(tzinfo=UTC), int(found[2]))
         return None
 

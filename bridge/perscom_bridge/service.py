@@ -1,4 +1,4 @@
-"""The service: two listeners, an inbox and a worker on one event loop, from start to a clean stop."""
+"""The service: two listeners, an inbox and a worker for each community on one event loop, from start to a clean stop."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from perscom_adapters import Destination
-from perscom_receiver import ConfigurationError, Receiver, SQLiteInbox, Worker
+from perscom_receiver import ConfigurationError
+from perscom_receiver.queue import Database
 
 from ._http import Server, new_server
+from .community import Community
 from .config import Config, DestinationConfig, ListenAddress
-from .metrics import Metrics
 from .platforms import extra_of
-from .public import WEBHOOK_PATH, PublicApp
+from .public import PublicApp
 from .refused import RefusedRequests
-from .routing import router_for
 from .status import Changes, Page, status_app
 
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["Service", "destinations_of", "running", "web_url"]
+__all__ = ["Destinations", "Service", "destinations_of", "running", "web_url"]
+
+Destinations: TypeAlias = list[tuple[DestinationConfig, Destination]]
 
 _log = logging.getLogger("perscom_bridge")
 
@@ -36,68 +36,58 @@ _log = logging.getLogger("perscom_bridge")
 class Service:
     """A running service. ``public`` and ``status`` are the addresses it really listens on."""
 
-    def __init__(self, config: Config, inbox: SQLiteInbox, public: ListenAddress, status: ListenAddress) -> None:
-        self.config = config
-        self.inbox = inbox
+    def __init__(self, communities: Sequence[Community], public: ListenAddress, status: ListenAddress) -> None:
+        self.communities = communities
+        """At least one."""
         self.public = public
         self.status = status
-        self.first_call = asyncio.Event()
-        """Set once a genuine event was stored."""
         self.broken = asyncio.Event()
         """Set when a part of the service has ended unasked: leave the block, and say so."""
 
-    @property
-    def webhook_url(self) -> str:
+    def webhook_url(self, config: Config) -> str:
         """What belongs into PERSCOM's form: the public address if it is known, else the one we listen on."""
-        return f"{self.config.server.public or web_url(self.public)}{WEBHOOK_PATH}"
+        return f"{config.server.public or web_url(self.public)}{config.webhook_path}"
 
 
 @asynccontextmanager
 async def running(
-    config: Config,
-    destinations: list[tuple[DestinationConfig, Destination]],
+    opened: Sequence[tuple[Config, Destinations]],
     *,
     now: Callable[[], float] = time.time,
     page: Page | None = None,
     keep_refused: bool = False,
+    unserved: Sequence[str] = (),
 ) -> AsyncIterator[Service]:
     """Run the service inside the ``async with`` block; leaving it stops listening, lets handlers end and closes the database.
 
-    ``now`` gives seconds since 1970; ``page`` makes another page than the usual one; ``keep_refused`` keeps the newest refused
+    ``opened`` are the communities, at least one, all with the same [server]; ``unserved`` are sentences about others. ``now``
+    gives seconds since 1970; ``page`` makes another page than the usual one; ``keep_refused`` keeps the newest refused
     requests, and without it those of an earlier run are deleted. Raises ConfigurationError when an address cannot be listened
     on or the database is none of ours, and Unavailable when it cannot be written.
     """
-    refused = RefusedRequests(config.server.database)
+    server = opened[0][0].server
+    refused = RefusedRequests(server.database)
     if not keep_refused:
         refused.clear()
-    inbox = SQLiteInbox(config.server.database, keep_bodies=config.privacy.keep_bodies, now=now)
-    metrics, changes = Metrics(), Changes(inbox)
-    with (
-        contextlib.closing(inbox),
-        _listener(config.server.listen) as public_socket,
-        _listener(config.server.status) as status_socket,
-    ):
-        service = Service(config, inbox, _address(public_socket), _address(status_socket))
-        await inbox.database.awrite(lambda connection: None)  # a file that cannot be used is told now, not at the first event
-        receiver = Receiver(*config.site.secrets, inbox=inbox, now=lambda: datetime.fromtimestamp(now(), UTC))
-
-        def answered(status: int) -> None:
-            metrics.answered(status)
-            if status == HTTPStatus.ACCEPTED:
-                service.first_call.set()
-
-        public = PublicApp(receiver, answered, refused if keep_refused else None)
-        status = status_app(config, inbox, metrics, changes, page)
-        worker = Worker(inbox, router_for(destinations, config.site, metrics.posted))
-        async with (
-            _worked(worker, service.broken),
-            _served(new_server(public, public=True), public_socket, service.broken),
-            _served(new_server(status, public=False), status_socket, service.broken),
-        ):
-            try:
-                yield service
-            finally:
-                changes.close()
+    database = Database(server.database)
+    changes = Changes(database)
+    communities = [Community(config, destinations, database, now) for config, destinations in opened]
+    async with contextlib.AsyncExitStack() as stack:
+        for one in communities:
+            stack.enter_context(contextlib.closing(one.inbox))
+        public_socket = stack.enter_context(_listener(server.listen))
+        status_socket = stack.enter_context(_listener(server.status))
+        service = Service(communities, _address(public_socket), _address(status_socket))
+        await database.awrite(lambda connection: None)  # a file that cannot be used is told now, not at the first event
+        kept = refused if keep_refused else None
+        public = PublicApp({one.config.webhook_path: one.webhook(kept) for one in communities})
+        status = status_app(communities, changes, page, unserved)
+        for one in communities:
+            await stack.enter_async_context(_worked(one, service.broken))
+        await stack.enter_async_context(_served(new_server(public, public=True), public_socket, service.broken))
+        await stack.enter_async_context(_served(new_server(status, public=False), status_socket, service.broken))
+        stack.callback(changes.close)
+        yield service
 
 
 def web_url(address: ListenAddress) -> str:
@@ -150,9 +140,9 @@ async def _running(
 
 
 @asynccontextmanager
-async def _worked(worker: Worker, broken: asyncio.Event) -> AsyncIterator[None]:
+async def _worked(community: Community, broken: asyncio.Event) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    async with _running(worker.run(stop), stop.set, broken):
+    async with _running(community.work(stop), stop.set, broken):
         yield
 
 
@@ -168,7 +158,7 @@ async def _served(server: Server, listener: socket.socket, broken: asyncio.Event
 
 
 @asynccontextmanager
-async def destinations_of(config: Config) -> AsyncIterator[list[tuple[DestinationConfig, Destination]]]:
+async def destinations_of(config: Config) -> AsyncIterator[Destinations]:
     """The destinations of the file, ready to send, over one HTTP session that lives as long as the block."""
     from perscom_adapters.session import new_session  # loaded only where messages are really sent
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader
@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from perscom_receiver import SQLiteInbox, Unavailable
-from perscom_receiver.queue import Connection
+from perscom_receiver import Unavailable
+from perscom_receiver.queue import Connection, Database
 
-from .config import Config, ListenAddress
-from .metrics import Metrics
+from .community import Community
+from .config import ListenAddress
+from .metrics import exposition
 from .overview import Overview, read_overview
 
 __all__ = ["Changes", "Page", "page_environment", "readiness", "status_app"]
@@ -42,15 +43,22 @@ def page_environment() -> Environment:
     return Environment(loader=PackageLoader("perscom_bridge"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
-def status_app(config: Config, inbox: SQLiteInbox, metrics: Metrics, feed: Changes, page: Page | None = None) -> Starlette:
-    """Serves ``/``, ``/changes`` (server-sent events), ``/readyz`` and ``/metrics``. ``page`` makes another HTML for ``/``."""
-    template, zone = page_environment().get_template("status.html"), ZoneInfo(config.site.timezone)
+def status_app(
+    communities: Sequence[Community], feed: Changes, page: Page | None = None, unserved: Sequence[str] = ()
+) -> Starlette:
+    """Serves ``/``, ``/changes`` (server-sent events), ``/readyz`` and ``/metrics``. ``page`` makes another HTML for ``/``;
+    ``unserved`` are sentences about communities that are not among these."""
+    template = page_environment().get_template("status.html")
 
-    async def overview() -> Overview:
-        return await asyncio.to_thread(read_overview, inbox)
+    async def overviews() -> list[Overview]:
+        return [await asyncio.to_thread(read_overview, one.inbox) for one in communities]
 
     async def own_page() -> str:
-        return template.render(site=config.site.name, zone=zone, overview=await overview())
+        parts = [
+            (one.config, ZoneInfo(one.config.site.timezone), overview)
+            for one, overview in zip(communities, await overviews(), strict=True)
+        ]
+        return template.render(communities=parts, unserved=unserved)
 
     async def root(request: Request) -> Response:
         return HTMLResponse(await (page or own_page)(), headers=_HEADERS)
@@ -59,16 +67,19 @@ def status_app(config: Config, inbox: SQLiteInbox, metrics: Metrics, feed: Chang
         return StreamingResponse(feed.stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
     async def readyz(request: Request) -> Response:
-        problems = await readiness(inbox)
+        problems = await readiness(communities)
         return JSONResponse({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
 
     async def measure(request: Request) -> Response:
-        return Response(metrics.render(await overview()), media_type="text/plain; version=0.0.4")
+        for one, overview in zip(communities, await overviews(), strict=True):
+            one.metrics.update(overview)
+        text = exposition([(one.config.community, one.metrics) for one in communities])
+        return Response(text, media_type="text/plain; version=0.0.4")
 
     routes = [Route("/", root), Route("/changes", changes), Route("/readyz", readyz), Route("/metrics", measure)]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(config.server.status))],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(communities[0].config.server.status))],
         exception_handlers={Unavailable: _unavailable},
     )
 
@@ -83,8 +94,9 @@ def _hosts(status: ListenAddress) -> list[str]:
     return ["127.0.0.1", "localhost"] if status.host in ("127.0.0.1", "localhost") else ["*"]
 
 
-async def readiness(inbox: SQLiteInbox) -> list[str]:
+async def readiness(communities: Sequence[Community]) -> list[str]:
     """What is missing, in words; empty when the service can do its work."""
+    inbox = communities[0].inbox  # all of them have one database
 
     def write(connection: Connection) -> None:
         inbox.beat(connection, "readyz")  # an empty transaction would need no room on the disk
@@ -92,19 +104,21 @@ async def readiness(inbox: SQLiteInbox) -> list[str]:
 
     try:
         await inbox.database.awrite(write, timeout=2)
-        health = await asyncio.to_thread(inbox.health)
+        healths = [(one, await asyncio.to_thread(one.inbox.health)) for one in communities]
     except Unavailable as error:
         return [f"The database cannot be used: {error}"]
-    if not health.worked:
-        return [f"Events wait since {health.oldest:.0f} s and no worker handles them."]
-    return []
+    return [
+        one.told(f"Events wait since {health.oldest:.0f} s and no worker handles them.")
+        for one, health in healths
+        if not health.worked
+    ]
 
 
 class Changes:
     """Tells open pages that something changed, until the service stops."""
 
-    def __init__(self, inbox: SQLiteInbox) -> None:
-        self._inbox = inbox
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._open: set[asyncio.Event] = set()
         self._closed = False
 
@@ -115,7 +129,7 @@ class Changes:
         def call() -> None:
             loop.call_soon_threadsafe(changed.set)
 
-        unlisten = self._inbox.database.listen(call)
+        unlisten = self._database.listen(call)
         self._open.add(changed)
         try:
             while not self._closed:

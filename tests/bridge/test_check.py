@@ -249,7 +249,7 @@ def test_a_file_of_two_gigabytes_is_refused_without_being_read(tmp_path: Path) -
 
 def test_a_missing_file_and_a_folder_are_told_with_what_to_do(tmp_path: Path) -> None:
     assert "Make it with perscom-bridge init" in inspect(tmp_path / "bridge.toml", {}).report()
-    assert "come with a later version of perscom-bridge;\n  name one file for now" in inspect(tmp_path, {}).report()
+    assert f"Name its file with --config: {tmp_path / 'NAME.toml'}" in inspect(tmp_path, {}).report()
 
 
 def test_all_mistakes_come_in_one_run_and_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_message_posted_twice_makes_the_demo_fail() -> None:
             async for _ in shown.requests():
                 pass
             assert await shown.settled()
-            await asyncio.to_thread(_post_again, shown.service.config.destinations[0].place.url.value)
+            await asyncio.to_thread(_post_again, shown.community.config.destinations[0].place.url.value)
             verdict = judge(shown)
             return verdict.twice, verdict.wrong
 

@@ -248,7 +248,7 @@ def serving(look: Callable[[int], object], *, keep: bool = True) -> None:
     """Call ``look`` with the port of the public listener while the service runs. When it has stopped all is kept."""
 
     async def serve() -> None:
-        async with running(load(Path("bridge.toml")), [], keep_refused=keep) as service:
+        async with running([(load(Path("bridge.toml")), [])], keep_refused=keep) as service:
             await asyncio.to_thread(look, service.public.port)
 
     asyncio.run(serve())

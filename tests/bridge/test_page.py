@@ -74,7 +74,7 @@ def test_an_open_page_shows_a_new_event_by_itself_and_hostile_text_stays_text(tm
         async with browser(web_url(service.status) + "/") as (page, complaints):
             await page.locator("text=Press Test on the webhook").wait_for()
             hostile = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
-            await service.inbox.aadd(make_event("event.created", name=hostile))
+            await service.communities[0].inbox.aadd(make_event("event.created", name=hostile))
             await page.locator("td", has_text="alert(2)").wait_for(timeout=10_000)
             assert await page.locator("td img").count() == 0
             assert complaints == []
@@ -84,7 +84,7 @@ def test_an_open_page_shows_a_new_event_by_itself_and_hostile_text_stays_text(tm
 
 def test_an_open_page_does_not_hold_up_a_stop(tmp_path: Path) -> None:
     async def serve() -> float:
-        async with running(config(tmp_path), []) as service:
+        async with running([(config(tmp_path), [])]) as service:
             reader, writer = await asyncio.open_connection(*service.status)
             writer.write(b"GET /changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"200 OK" in await reader.readline()
@@ -102,7 +102,7 @@ def test_a_part_that_ends_by_itself_is_told(tmp_path: Path, caplog: pytest.LogCa
         def broken(connection: Connection) -> None:
             raise ZeroDivisionError
 
-        service.inbox.queue.next_ready = broken  # type: ignore[assignment,method-assign]
+        service.communities[0].inbox.queue.next_ready = broken  # type: ignore[assignment,method-assign]
         await asyncio.wait_for(service.broken.wait(), 10)
 
     play(tmp_path, look)
@@ -111,7 +111,7 @@ def test_a_part_that_ends_by_itself_is_told(tmp_path: Path, caplog: pytest.LogCa
 
 def play(folder: Path, look: Callable[[Service], Coroutine[None, None, None]]) -> None:
     async def serve() -> None:
-        async with running(config(folder), []) as service:
+        async with running([(config(folder), [])]) as service:
             await look(service)
 
     asyncio.run(serve())

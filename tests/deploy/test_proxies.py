@@ -91,6 +91,14 @@ def test_the_tunnel_lets_the_same_paths_through_as_the_other_two_and_ends_with_t
     assert last == {"service": "http_status:404"}
 
 
+def test_the_rule_for_several_communities_lets_their_paths_through_and_no_others() -> None:
+    page = (ROOT / "docs/proxies.md").read_text(encoding="utf-8").partition("## Several communities")[2]
+    found = re.search(r"^`(\^\S+)`", page, re.MULTILINE)
+    assert found is not None
+    paths = ("/webhooks/perscom/alpha", "/webhooks/perscom/a-1_B/", "/healthz", "/webhooks/perscom", "/metrics", "/a/b/alpha")
+    assert [bool(re.search(found[1], path)) for path in paths] == [True, True, True, False, False, False]
+
+
 @needs_caddy
 def test_caddy_passes_signed_requests_unchanged_and_nothing_else(backend: int, tmp_path: Path) -> None:
     port = free_port()

@@ -32,9 +32,9 @@ database = "bridge.db"
 class Bridge:
     """A running `perscom-bridge serve`, and all that it printed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, config: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            [*BRIDGE, "serve", "--config", str(folder / "bridge.toml")],
+            [*BRIDGE, "serve", "--config", str(config), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -94,8 +94,8 @@ def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
 
 
 @contextmanager
-def bridge(folder: Path) -> Iterator[Bridge]:
-    running = Bridge(folder)
+def bridge(folder: Path, config: str = "bridge.toml", *options: str) -> Iterator[Bridge]:
+    running = Bridge(folder / config, *options)
     try:
         yield running
     finally:
@@ -105,11 +105,9 @@ def bridge(folder: Path) -> Iterator[Bridge]:
         running.close()
 
 
-def run(command: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, *more: str, config: str = "bridge.toml") -> subprocess.CompletedProcess[str]:
     words = (
-        [command, more[0], "--config", str(folder / "bridge.toml"), *more[1:]]
-        if more
-        else [command, "--config", str(folder / "bridge.toml")]
+        [command, more[0], "--config", str(folder / config), *more[1:]] if more else [command, "--config", str(folder / config)]
     )
     environment = {**os.environ, "PERSCOM_WEBHOOK_SECRET": SECRET, "COLUMNS": "200"}
     return subprocess.run([*BRIDGE, *words], capture_output=True, text=True, timeout=30, env=environment)

@@ -14,12 +14,16 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from perscom_receiver import Secret, SQLiteInbox
+    from perscom_receiver.queue import Database
+
+    from ..config import Server
 
 __all__ = [
     "Failure",
     "body_argument",
     "config_option",
     "live_secrets",
+    "open_database",
     "open_inbox",
     "progress_line",
     "system_errors",
@@ -67,17 +71,32 @@ def live_secrets(config: Path) -> tuple[Secret, ...]:
 
 
 def open_inbox(config: Path) -> SQLiteInbox:
-    """The inbox of the service. Raises ConfigurationError for a file with mistakes, and Failure when there is no database."""
+    """The inbox of one community. Raises ConfigurationError for a file with mistakes, and Failure when there is no database."""
     from .._load import load
 
-    database = load(config).server.database
-    if not database.exists():
-        raise Failure(f"There is no database {database.name} yet. It is made when the service first starts.")
-    # Where a purge has the room that it needs: /tmp may be small. SQLite looks once, when it is loaded.
-    os.environ.setdefault("SQLITE_TMPDIR", str(database.parent))
+    loaded = load(config)
+    database = _opened(loaded.server)
     from perscom_receiver import SQLiteInbox
 
-    return SQLiteInbox(database)
+    return SQLiteInbox(database, site=loaded.key)
+
+
+def open_database(config: Path) -> Database:
+    """The database of the service, with all communities in it. Raises what :func:`open_inbox` raises."""
+    from .._load import load_server
+
+    return _opened(load_server(config))
+
+
+def _opened(server: Server) -> Database:
+    path = server.database
+    if not path.exists():
+        raise Failure(f"There is no database {path.name} yet. It is made when the service first starts.")
+    # Where a purge has the room that it needs: /tmp may be small. SQLite looks once, when it is loaded.
+    os.environ.setdefault("SQLITE_TMPDIR", str(path.parent))
+    from perscom_receiver.queue import Database
+
+    return Database(path)
 
 
 def progress_line(done: int, total: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ._shared import Failure, config_option, open_inbox, progress_line, system_errors
+from ._shared import Failure, config_option, open_database, progress_line, system_errors
 
 __all__ = ["command"]
 
@@ -20,10 +20,11 @@ def command(file: Path, config: Path) -> None:
     FILE is new, holds all events of this moment, and is readable for you alone. It is read once over before this command says
     that it is whole. Never copy the database file itself: without its log it lacks what came last.
 
-    bridge.toml and .env are not in it: keep them with it. To go back to it: perscom-bridge restore.
+    It holds all communities of a folder. The configuration and .env are not in it: keep them with it. To go back to it:
+    perscom-bridge restore.
     """
     if file.exists():
         raise Failure(f"{file} is there already, and nothing is overwritten. Name another file.")
     with system_errors():
-        open_inbox(config).database.backup(file, progress=progress_line)
+        open_database(config).backup(file, progress=progress_line)
     click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB, whole and on the disk.")

@@ -75,9 +75,9 @@ def _newest(config: Path) -> Refused:
     from .._load import load
     from ..refused import RefusedRequests
 
-    requests = RefusedRequests(load(config).server.database)
+    loaded = load(config)
     try:
-        refused = requests.newest()
+        refused = RefusedRequests(loaded.server.database).newest(loaded.webhook_path)
     except OSError as error:
         raise Failure(f"{error.filename} cannot be read: {error.strerror}.") from error
     if refused is None:

@@ -24,8 +24,10 @@ def command() -> None:
 @click.option("-n", "count", default=20, show_default=True, help="How many of the newest events.")
 def list_events(config: Path, count: int) -> None:
     """The newest events, newest first, and what became of them."""
+    from .._load import load
     from ..overview import read_overview
 
+    option = load(config).option
     inbox = open_inbox(config)
     try:
         overview = read_overview(inbox, count)
@@ -36,9 +38,8 @@ def list_events(config: Path, count: int) -> None:
         click.echo(f"{event.received:%Y-%m-%d %H:%M:%S}Z  {event.name:<28} {event.title or 'nothing to say'}  ({became})")
     for lane in overview.lanes:
         if lane.paused is not None:
-            click.echo(
-                f"{lane.name} is off: {lane.paused} {lane.waiting} waiting.  On again: perscom-bridge inbox resume {lane.name}"
-            )
+            again = f"perscom-bridge inbox resume {lane.name}{option}"
+            click.echo(f"{lane.name} is off: {lane.paused} {lane.waiting} waiting.  On again: {again}")
     click.echo(f"{overview.health.stored} events kept, {overview.health.waiting} waiting, {overview.health.dead} given up.")
 
 

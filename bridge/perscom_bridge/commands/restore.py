@@ -28,9 +28,9 @@ def command(file: Path, config: Path) -> None:
     """
     from perscom_receiver.queue import Database
 
-    from .._load import load
+    from .._load import load_server
 
-    path = load(config).server.database
+    path = load_server(config).database
     with system_errors():
         restored = Database(path).restore(file, progress=progress_line)
     click.echo("\n".join([*_summary(path, file, restored), "Now start the service."]))

@@ -24,9 +24,13 @@ def command(context: click.Context, config: Path) -> None:
 
     Needs no PERSCOM and no running service. Exit status 1 when a destination did not take it.
     """
-    from .._load import load
+    from .._folder import load_all
 
-    if not asyncio.run(_post_samples(load(config))):
+    configs, unserved = load_all(config)
+    for sentence in unserved:
+        click.echo(sentence)
+    well = [asyncio.run(_post_samples(one)) for one in configs]
+    if unserved or not all(well):
         context.exit(1)
 
 
@@ -37,13 +41,14 @@ async def _post_samples(config: Config) -> bool:
     from ..service import destinations_of
 
     message, well = sample_message(), True
+    community = f"{config.community}: " if config.community else ""
     async with destinations_of(config) as destinations:
         for entry, destination in destinations:
             try:
                 await destination.send(message)
             except DestinationError as error:
                 well = False
-                click.echo(f"{entry.name}: not posted. {error}")
+                click.echo(f"{community}{entry.name}: not posted. {error}")
             else:
-                click.echo(f"{entry.name}: posted. Look there for: {message.title}")
+                click.echo(f"{community}{entry.name}: posted. Look there for: {message.title}")
     return well

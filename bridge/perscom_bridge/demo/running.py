@@ -105,6 +105,7 @@ class Demo:
 
     def __init__(self, service: Service, standin: ChatStandIn) -> None:
         self.service = service
+        (self.community,) = service.communities
         self.standin = standin
         self.sent: list[Sent] = []
 
@@ -127,7 +128,7 @@ class Demo:
     async def settled(self) -> bool:
         """Wait until every stored event was handled. False when that takes too long."""
         deadline = time.monotonic() + HANDLED_WITHIN
-        while (await asyncio.to_thread(self.service.inbox.health)).waiting:
+        while (await asyncio.to_thread(self.community.inbox.health)).waiting:
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(0.05)
@@ -149,7 +150,7 @@ class Demo:
 
     def receipts(self) -> dict[str, dict[str, Became]]:
         """For each event id, what became of it at each destination."""
-        return self.service.inbox.database.read(_receipts)
+        return self.community.inbox.database.read(_receipts)
 
 
 def _receipts(connection: Connection) -> dict[str, dict[str, Became]]:
@@ -180,7 +181,7 @@ async def demo() -> AsyncIterator[Demo]:
 
             async with (
                 destinations_of(config) as destinations,
-                running(config, destinations, now=clock, page=page) as service,
+                running([(config, destinations)], now=clock, page=page) as service,
             ):
                 running_demo = Demo(service, standin)
                 yield running_demo

@@ -44,7 +44,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def judge(demo: Demo) -> Verdict:
     """Compare what was sent, what the database says, and what the stand-in got."""
     posted, receipts = demo.posted(), demo.receipts()
-    platforms = [destination.name for destination in demo.service.config.destinations]
+    platforms = [destination.name for destination in demo.community.config.destinations]
     shown = Counter((message.platform, message.message_id) for message in posted)
     accepted = [sent for sent in demo.sent if sent.golden.valid and not sent.again]
     speaking = [sent for sent in accepted if sent.message is not None]
