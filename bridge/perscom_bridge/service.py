@@ -7,7 +7,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -82,8 +82,7 @@ async def running(
         kept = refused if keep_refused else None
         public = PublicApp({one.config.webhook_path: one.webhook(kept) for one in communities})
         status = status_app(communities, changes, page, unserved)
-        for one in communities:
-            await stack.enter_async_context(_worked(one, service.broken))
+        await stack.enter_async_context(_worked(communities, service.broken))
         await stack.enter_async_context(_served(new_server(public, public=True), public_socket, service.broken))
         await stack.enter_async_context(_served(new_server(status, public=False), status_socket, service.broken))
         stack.callback(changes.close)
@@ -118,9 +117,9 @@ def _address(listener: socket.socket) -> ListenAddress:
 
 @asynccontextmanager
 async def _running(
-    part: Coroutine[Any, Any, None], end: Callable[[], None], broken: asyncio.Event
-) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a part of the service inside the block; ``end`` asks it to stop. One that stops unasked sets ``broken``."""
+    parts: Iterable[Coroutine[Any, Any, None]], end: Callable[[], None], broken: asyncio.Event
+) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Run parts of the service inside the block; ``end`` asks them to stop. One that stops unasked sets ``broken``."""
     leaving = False
 
     def ended(task: asyncio.Task[None]) -> None:
@@ -129,20 +128,21 @@ async def _running(
             _log.critical("A part of the service has ended by itself; the service stops.", exc_info=error)
             broken.set()
 
-    task = asyncio.create_task(part)
-    task.add_done_callback(ended)
+    tasks = [asyncio.create_task(part) for part in parts]
+    for task in tasks:
+        task.add_done_callback(ended)
     try:
-        yield task
+        yield tasks
     finally:
         leaving = True
         end()
-        await asyncio.wait([task])
+        await asyncio.wait(tasks)
 
 
 @asynccontextmanager
-async def _worked(community: Community, broken: asyncio.Event) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    async with _running(community.work(stop), stop.set, broken):
+async def _worked(communities: Iterable[Community], broken: asyncio.Event) -> AsyncIterator[None]:
+    stop = asyncio.Event()  # of all at once: each may take its time to let handlers end
+    async with _running([one.work(stop) for one in communities], stop.set, broken):
         yield
 
 
@@ -151,7 +151,7 @@ async def _served(server: Server, listener: socket.socket, broken: asyncio.Event
     def end() -> None:
         server.should_exit = True
 
-    async with _running(server.serve([listener]), end, broken) as task:
+    async with _running([server.serve([listener])], end, broken) as (task,):
         while not server.started and not task.done():
             await asyncio.sleep(0.005)
         yield

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from bridge_process import SECRET, Bridge, bridge, request, run, wait_for
 
+from perscom_adapters import Message, Receipt
 from perscom_adapters.testing import ChatStandIn, Say
 from perscom_bridge._folder import inspect_folder, load_all
 from perscom_bridge._load import inspect, load
+from perscom_bridge.service import running
 from perscom_receiver import ConfigurationError, sign
-from perscom_receiver.testing import signed_request
+from perscom_receiver.testing import make_event, signed_request
 
 SECRETS = {"alpha": "the secret of alpha, long enough", "bravo": "the secret of bravo, long enough"}
 SERVER = '[server]\nlisten = "127.0.0.1:0"\nstatus = "127.0.0.1:0"\ndatabase = "all.db"\n'
@@ -233,6 +237,42 @@ def test_who_moves_a_single_community_into_default_toml_keeps_its_memory(tmp_pat
         assert running.post(headers, body, "/webhooks/perscom/default") == 200
         assert running.stop() == 0
     assert posted(chat) == {"one": 1}
+
+
+class Slow:
+    """A destination that takes its time: what it was given waits until ``go``."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def send(self, message: Message, *, previous: Receipt | None = None, thread: str | None = None) -> Receipt:
+        self.began.set()
+        await self.go.wait()
+        return Receipt(platform="discord", message_id="1")
+
+
+def test_a_stop_asks_all_of_them_at_once(folder: Path) -> None:
+    configs, _ = load_all(folder, {})
+
+    async def serve() -> None:
+        slow = Slow()
+        async with AsyncExitStack() as stack:
+            opened = [(config, [(config.destinations[0], slow)]) for config in configs]
+            service = await stack.enter_async_context(running(opened))
+            alpha, bravo = service.communities
+            await bravo.inbox.aadd(make_event("rankrecord.created"))
+            await slow.began.wait()
+            leaving = asyncio.create_task(stack.pop_all().aclose())
+        async with asyncio.timeout(5):
+            while (await asyncio.to_thread(alpha.inbox.health)).worker_seen is not None:
+                await asyncio.sleep(0.02)
+        assert not leaving.done()  # bravo's message is still on its way
+        slow.go.set()
+        await leaving
+        assert not service.broken.is_set()
+
+    asyncio.run(serve())
 
 
 def test_two_communities_with_the_same_secret_are_both_refused(folder: Path) -> None:

@@ -55,7 +55,7 @@ async def _serve(configs: list[Config], unserved: list[str], stop: asyncio.Event
             click.echo(f"A community is not served. {sentence}\n")
         click.echo(_welcome(service))
         if keep_refused:
-            click.echo("Refused calls are kept. When one comes: perscom-bridge explain --last")
+            click.echo(f"Refused calls are kept. When one comes: perscom-bridge explain --last{configs[0].option}")
         first = [asyncio.create_task(_tell_first_call(one)) for one in service.communities]
         await asyncio.wait(
             [asyncio.create_task(stop.wait()), asyncio.create_task(service.broken.wait())], return_when=asyncio.FIRST_COMPLETED
