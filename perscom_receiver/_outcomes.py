@@ -50,7 +50,8 @@ def _receipt(handler: Handler, returned: object) -> str | None:
 
 def cut_off_too_often(handler: Handler, task: Task, retry: RetryPolicy, now: float) -> Result | None:
     """The end of a task whose attempts were cut off until the patience was over: it may be what ends the process each time."""
-    if not task.unclear or _wait(task, None, retry, now) is not None:
+    # One crash with a long rest behind it proves nothing: after it the task is called again, however old it is by then.
+    if not task.unclear or task.attempt <= 2 or _wait(task, None, retry, now) is not None:
         return None
     text = "Its attempts were cut off again and again (a crash, or a stop) until the patience was over."
     _log.error("given up %s: %s %s, attempt %d: %s", handler.key, task.event.name, task.event.id[:12], task.attempt, text)

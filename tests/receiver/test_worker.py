@@ -789,6 +789,23 @@ class TestHanging:
         assert len(started) == 3
         assert "cut off again and again" in str(inbox.dead_letters()[0].error)
 
+    def test_one_that_was_cut_off_once_is_called_again_however_long_nobody_worked(
+        self, inbox: SQLiteInbox, clock: Clock
+    ) -> None:
+        started = list[Event]()
+
+        async def hang(event: Event) -> None:
+            started.append(event)
+            await asyncio.sleep(3600)
+
+        (event,) = add(inbox)
+        work(Worker(inbox, lane(hang), grace=0.1), lambda: started)
+        clock.now += 10 * 24 * HOUR
+        again = Recorder()
+        work(Worker(inbox, lane(again)), idle(inbox))
+        assert again.events == [event]
+        assert inbox.dead_letters() == []
+
     @pytest.mark.parametrize("repeat", [True, False])
     def test_what_hangs_is_cut_off_when_the_worker_stops_and_is_repeated_or_put_aside(
         self, inbox: SQLiteInbox, repeat: bool, caplog: pytest.LogCaptureFixture
