@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 
@@ -101,9 +101,11 @@ class Event(Typed):
     @property
     def id(self) -> str:
         """Hex SHA-256 of the bytes as they arrived: the idempotency key, the same in every try of one delivery."""
-        if self._id is None:
-            _set_id(self, sha256(self.body).hexdigest())
-        return cast(str, self._id)
+        digest = self._id
+        if digest is None:
+            digest = sha256(self.body).hexdigest()
+            _set_id(self, digest)
+        return digest
 
     @property
     def name(self) -> str:

@@ -97,6 +97,7 @@ class Gate:
         if not 0 < max_body <= MAX_MEMORY:
             raise ConfigurationError(f"max_body must be between 1 byte and {MAX_MEMORY} bytes.")
         self.verifier = verifier
+        self._several = len(verifier.secrets) > 1
         self.max_body = max_body
         self._clock = clock
         self._told: dict[str, float] = {}
@@ -105,7 +106,7 @@ class Gate:
     def check(self, signature: str, body: bytes) -> Event:
         """Like :meth:`Verifier.check`; the use of an old secret is told in the log, once a day for each."""
         event = self.verifier.check(signature, body)
-        if event.old_secret and self._tells(name := str(event.secret_name)):
+        if self._several and event.old_secret and self._tells(name := str(event.secret_name)):
             _log.warning(
                 "A genuine call is signed with the old secret named %r. PERSCOM repeats what it sent before a change for two "
                 "minutes; later than that its webhook form still has the old one, or somebody else does.",
@@ -166,13 +167,13 @@ class Intake:
 
     def event(self) -> Event:
         """The verified event. Raises VerificationError or MalformedEvent."""
-        return self.gate.check(self.signature, self.body())
+        pieces = self._pieces
+        return self.gate.check(self.signature, pieces[0] if len(pieces) == 1 else self.body())
 
     def __enter__(self) -> Intake:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._pieces = []
         _memory.give(self._held)
 
 
