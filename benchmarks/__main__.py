@@ -1,11 +1,11 @@
-"""``python -m benchmarks [verify] [timing] [inprocess] [servers] [durable] [--seconds N]``: all of them without a name."""
+"""``python -m benchmarks [imports] [verify] [timing] [inprocess] [servers] [durable] [--seconds N]``: all of them without a name."""
 
 from __future__ import annotations
 
 import argparse
 from importlib import import_module
 
-NAMES = ("verify", "timing", "inprocess", "servers", "durable")
+NAMES = ("imports", "verify", "timing", "inprocess", "servers", "durable")
 
 
 def main() -> None:

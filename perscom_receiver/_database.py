@@ -23,7 +23,9 @@ from ._errors import ConfigurationError, Unavailable
 from ._files import Progress, open_connection, rewrite
 from ._migrations import MIGRATIONS
 from ._restore import Restored, restore
-from ._writer import Connection, Write, Writer, as_unavailable
+from ._trouble import as_unavailable
+from ._write import Connection, Write
+from ._writer import Writer
 
 __all__ = ["Connection", "Database"]
 
@@ -60,11 +62,13 @@ class Database:
 
         ``size`` is how many bytes ``work`` holds until then. Raises Unavailable when more of them wait than memory is for.
         """
-        write = Write(work, wake, size)
+        return self._put(Write(work, wake, size)).future  # type: ignore[no-any-return]
+
+    def _put(self, write: Write) -> Write:
         with self._lock:
             if self._writer is None or not self._writer.put(write):
                 self._writer = Writer(self.path, self._migrations, self._listeners, write)
-        return write.future  # type: ignore[return-value]
+        return write
 
     def write(self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None, size: int = 0) -> _T:
         """Like :meth:`submit`, but wait; after ``timeout`` seconds raise Unavailable (it may still be committed later)."""
@@ -73,18 +77,21 @@ class Database:
             return future.result(timeout)
         except TimeoutError:
             future.cancel()
-            raise Unavailable(f"The database did not commit within {timeout} s.") from None
+            raise _no_commit(timeout) from None
 
     async def awrite(
         self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None, size: int = 0
     ) -> _T:
         """Like :meth:`write`, without blocking the event loop."""
-        future = asyncio.wrap_future(self.submit(work, wake=wake, size=size))
+        loop = asyncio.get_running_loop()
+        future = self._put(Write(work, wake, size, loop)).future
+        timer = None if timeout is None else loop.call_later(timeout, _too_late, future, timeout)
         try:
-            async with asyncio.timeout(timeout):
-                return await future
-        except TimeoutError:
-            raise Unavailable(f"The database did not commit within {timeout} s.") from None
+            return await future  # type: ignore[no-any-return]
+        finally:
+            if timer is not None:
+                timer.cancel()
+            del future  # an error in it holds this frame: a cycle, with the body of an event in it
 
     def read(self, work: Callable[[Connection], _T]) -> _T:
         """Run ``work`` on a connection that cannot write and sees what is committed. Blocks for as long as the query takes.
@@ -183,6 +190,15 @@ class Database:
         self._lock.release()
         self._read_lock.release()
         self._aside_lock.release()
+
+
+def _no_commit(timeout: float | None) -> Unavailable:
+    return Unavailable(f"The database did not commit within {timeout} s.")
+
+
+def _too_late(future: asyncio.Future[object], timeout: float) -> None:
+    if not future.done():  # now it is: what waits for its turn is dropped then
+        future.set_exception(_no_commit(timeout))
 
 
 @contextmanager

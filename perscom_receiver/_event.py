@@ -60,6 +60,7 @@ class Event(Typed):
     _id: str | None
     _data: object
     _changes: dict[str, object]
+    _old_secret: bool
 
     def __init__(self) -> None:
         raise TypeError("Use Event.parse(body).")
@@ -96,6 +97,7 @@ class Event(Typed):
         _set_created(self, created)
         _set_secret_name(self, secret_name)
         _set_id(self, None)
+        _set_old_secret(self, False)
         return self
 
     @property
@@ -158,7 +160,7 @@ class Event(Typed):
     @property
     def old_secret(self) -> bool:
         """Whether another secret than the first, live one verified it: a retry from before a change, or a change half done."""
-        return hasattr(self, "_old_secret")
+        return self._old_secret
 
     @property
     def created_us(self) -> int:
@@ -201,7 +203,7 @@ verified = Event._of
 
 
 def mark_old_secret(event: Event) -> None:
-    """Note that another secret than the live one verified it. Rare, so an event without the mark pays nothing for it."""
+    """Note that another secret than the live one verified it."""
     _set_old_secret(event, True)
 
 

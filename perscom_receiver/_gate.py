@@ -97,7 +97,6 @@ class Gate:
         if not 0 < max_body <= MAX_MEMORY:
             raise ConfigurationError(f"max_body must be between 1 byte and {MAX_MEMORY} bytes.")
         self.verifier = verifier
-        self._several = len(verifier.secrets) > 1
         self.max_body = max_body
         self._clock = clock
         self._told: dict[str, float] = {}
@@ -106,7 +105,7 @@ class Gate:
     def check(self, signature: str, body: bytes) -> Event:
         """Like :meth:`Verifier.check`; the use of an old secret is told in the log, once a day for each."""
         event = self.verifier.check(signature, body)
-        if self._several and event.old_secret and self._tells(name := str(event.secret_name)):
+        if event.old_secret and self._tells(name := str(event.secret_name)):
             _log.warning(
                 "A genuine call is signed with the old secret named %r. PERSCOM repeats what it sent before a change for two "
                 "minutes; later than that its webhook form still has the old one, or somebody else does.",

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import msgspec
 
-from ._errors import ConfigurationError, MalformedEvent, StaleEvent
-from ._event import EVENT_NAMES, Event, restored
-from ._health import SILENT_AFTER, Health, read_health
+from ._errors import ConfigurationError, StaleEvent
+from ._event import EVENT_NAMES, Event
+from ._health import Health, read_health
 from ._hidden import storable
+from ._pending import Pending, as_pending
 from ._purge import Purged, purge
 from ._retention import forget_bodies, forget_entities, forget_events
+from ._watch import Watch
 from .queue import Connection, Database, Queue
 
-__all__ = ["DeadLetter", "Pending", "SQLiteInbox"]
-
-_log = logging.getLogger("perscom_receiver")
+__all__ = ["DeadLetter", "SQLiteInbox"]
 
 COMMIT_WITHIN = 2.0
 """Seconds a caller waits for the commit. PERSCOM waits 3 s in all and tries again after a 503; a late commit is fine then."""
@@ -32,20 +29,14 @@ READ_AT_ONCE = 16 * 2**20
 BESIDE_BODY = 1024
 """Bytes of memory that an event takes beside its body while it waits for the disk."""
 _DAY = 86_400
+# One statement for what nearly always happens: each statement costs a change of the thread that holds the interpreter.
+_INSERT = (
+    "INSERT INTO event (site, created, digest, endpoint, name, request_id, secret_name, received, body, old_secret,"
+    " unknown_name, unplanned) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1"
+    " WHERE NOT EXISTS (SELECT 1 FROM floor WHERE site = ? AND created > ?) ON CONFLICT (site, created, digest) DO NOTHING"
+)
+_IS_KEPT = "SELECT 1 FROM event WHERE site = ? AND created = ? AND digest = ?"
 _KNOWN_NAMES = frozenset(EVENT_NAMES)
-_IDS = range(1, 2**63)
-
-
-class Pending(msgspec.Struct, frozen=True):
-    """A stored event for which no tasks were made yet."""
-
-    row: int
-    event: Event | None
-    """None: what is stored is no event; somebody wrote into the file, or the disk did."""
-    entity: str | None
-    """What the event is about, for example ``rankrecord/17``; None when it names no such thing."""
-    received: float
-    """Seconds since 1970."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +78,7 @@ class SQLiteInbox:
         self._endpoint = endpoint
         self._horizon = horizon * _DAY
         self._keep = keep_bodies * _DAY
-        self._warned = 0.0
-        self._later: threading.Timer | None = None
+        self._watch = Watch(self.database, site, now)
 
     def add(self, event: Event) -> bool:
         """Store ``event`` and return True once that is committed; False when it was stored before.
@@ -98,60 +88,36 @@ class SQLiteInbox:
         While the disk does not go on, Unavailable comes at once for what is more than 64 MiB.
         """
         insert, size = self._insert(event)
-        return self._warn(self.database.write(insert, wake=True, timeout=COMMIT_WITHIN, size=size))
+        added = self.database.write(insert, wake=True, timeout=COMMIT_WITHIN, size=size)
+        if added:
+            self._watch.look()
+        return added
 
     async def aadd(self, event: Event) -> bool:
         """Like :meth:`add`, without blocking the event loop."""
         insert, size = self._insert(event)
-        return self._warn(await self.database.awrite(insert, wake=True, timeout=COMMIT_WITHIN, size=size))
+        added = await self.database.awrite(insert, wake=True, timeout=COMMIT_WITHIN, size=size)
+        if added:
+            self._watch.look()
+        return added
 
     def _insert(self, event: Event) -> tuple[Callable[[Connection], bool], int]:
         """What stores ``event``, and the bytes of memory that it takes."""
         digest, created, body, now = bytes.fromhex(event.id), event.created_us, storable(event.body), self.now()
         old_secret, unknown_name = 1 if event.old_secret else None, None if event.name in _KNOWN_NAMES else 1
-        values = (self.site, created, digest, self._endpoint, event.name, event.request_id, event.secret_name, now, body)
+        values = (
+            self.site, created, digest, self._endpoint, event.name, event.request_id, event.secret_name, now, body,
+            old_secret, unknown_name, self.site, created,
+        )  # fmt: skip
 
         def insert(connection: Connection) -> bool:
-            floor = connection.execute("SELECT created FROM floor WHERE site = ?", (self.site,)).fetchone()
-            if floor is not None and created < floor[0]:
+            if connection.execute(_INSERT, values).rowcount == 1:
+                return True
+            if connection.execute(_IS_KEPT, (self.site, created, digest)).fetchone() is None:
                 raise StaleEvent("The event is older than this inbox remembers, so it may be a replay.")
-            added = connection.execute(
-                "INSERT INTO event (site, created, digest, endpoint, name, request_id, secret_name, received, body,"
-                " old_secret, unknown_name, unplanned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
-                " ON CONFLICT (site, created, digest) DO NOTHING",
-                (*values, old_secret, unknown_name),
-            )
-            return added.rowcount == 1
+            return False
 
         return insert, len(body) + BESIDE_BODY
-
-    def _warn(self, added: bool) -> bool:
-        """Say in the log, at most once a minute, when events pile up and no worker is seen."""
-        now = self.now()
-        if added and abs(now - self._warned) > SILENT_AFTER:
-            self._warned = now
-            self.database.submit(self._unworked)
-        return added
-
-    def _unworked(self, connection: Connection) -> None:
-        count, oldest = connection.execute(
-            "SELECT count(*), min(received) FROM event WHERE site = ? AND unplanned = 1", (self.site,)
-        ).fetchone()
-        seen = connection.execute("SELECT max(seen) FROM worker WHERE site = ?", (self.site,)).fetchone()[0]
-        now = self.now()
-        if not count or (seen is not None and now - seen <= SILENT_AFTER):
-            return
-        if now - oldest <= SILENT_AFTER:  # a worker may be on its way; and if no further event comes, who would look again?
-            self._later = threading.Timer(SILENT_AFTER + 1, self._warn, (True,))
-            self._later.daemon = True
-            self._later.start()
-        else:
-            _log.warning(
-                "%d events stored, no worker seen for %.0f s: nobody handles them. Start one with lifespan=worker.lifespan"
-                " (an app mounted inside another has no lifespan of its own), `flask perscom work` or `perscom-bridge work`.",
-                count,
-                now - (oldest if seen is None else seen),
-            )
 
     def pending(self, connection: Connection, n: int) -> list[Pending]:
         """Up to ``n`` events for which no tasks were made yet, oldest first; fewer, but at least one, where bodies are large.
@@ -165,7 +131,7 @@ class SQLiteInbox:
         )
         found, size = [], 0
         for row in rows:
-            found.append(_pending(*row))
+            found.append(as_pending(*row))
             size += len(row[2])
             if size > READ_AT_ONCE:
                 break
@@ -267,19 +233,4 @@ class SQLiteInbox:
     def close(self) -> None:
         """Commit what waits and close the file. A later use opens it again."""
         self.database.close()
-        if self._later is not None:
-            self._later.cancel()
-
-
-def _pending(row: int, received: float, *stored: Any) -> Pending:
-    try:
-        event = restored(*stored)
-    except MalformedEvent:
-        return Pending(row, None, None, received)
-    return Pending(row, event, _entity(event), received)
-
-
-def _entity(event: Event) -> str | None:
-    """The thing of PERSCOM that an event is about. Its ids are whole numbers; an id that is a text is an automation's own."""
-    number = event.data.get("id") if isinstance(event.data, dict) and event.resource != "webhook" else None
-    return f"{event.resource}/{number}" if type(number) is int and number in _IDS else None
+        self._watch.stop()

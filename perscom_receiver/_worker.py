@@ -17,9 +17,9 @@ import msgspec
 
 from ._call import call, is_cut_off
 from ._errors import ConfigurationError, Unavailable
-from ._event import EVENT_NAMES, Event
-from ._inbox import Pending, SQLiteInbox
+from ._inbox import SQLiteInbox
 from ._outcomes import cut_off_too_often, done, failed
+from ._planner import AT_ONCE, Planner
 from ._retry import RetryPolicy
 from ._router import Handler, Router
 from ._running import WorkerThread, run_until_signal, working
@@ -35,12 +35,8 @@ POLL = 0.5
 BEAT = 5.0
 """Seconds between signs of life, and between renewals of leases."""
 PRUNE = 3600.0
-AT_ONCE = 200
-"""Events planned, and tasks claimed, in one transaction."""
 FARTHEST = 3600.0
 """Seconds ahead that anything may wait for: the longest wait a platform is believed, and more than any of our own."""
-MOST_NEW_NAMES = 100
-"""Names of events nobody knows that are told in the log; each is told once."""
 
 
 class Worker:
@@ -82,10 +78,7 @@ class Worker:
         self._grace = grace
         self._around = around
         self._runs = False
-        self._new_names: set[str] = set()
-        self._opened: tuple[Handler, ...] | None = None
-        self._handlers: dict[str, Handler] = {}
-        self._lanes: dict[str, int] = {}
+        self._planner = Planner(inbox, router)
         self._tasks: dict[asyncio.Task[None], Task] = {}
         self._leased_until = 0.0  # no lease of a running task ends before this moment
 
@@ -107,7 +100,7 @@ class Worker:
         try:
             while not stop.is_set():
                 wake.clear()
-                if not (await self._open_lanes() and await self._step(wake)):
+                if not (await self._planner.open_lanes() and await self._step(wake)):
                     await _wait(wake, POLL)
         finally:
             unlisten()
@@ -137,46 +130,13 @@ class Worker:
         """Work until SIGTERM or Ctrl-C, in the main thread of a process of its own; then close the inbox."""
         run_until_signal(self)
 
-    async def _open_lanes(self) -> bool:
-        """Have a lane for each handler, also for those that were registered since. False when the database cannot commit."""
-        handlers = self.router.handlers
-        if handlers == self._opened:
-            return True
-
-        def open_lanes(connection: Connection) -> dict[str, int]:
-            return {
-                handler.key: self.inbox.queue.lane(
-                    connection,
-                    handler.key,
-                    width=handler.concurrency,
-                    repeat_unclear=handler.repeat_unclear,
-                    fingerprint=handler.fingerprint,
-                )
-                for handler in handlers
-            }
-
-        try:
-            self._lanes = await self.inbox.database.awrite(open_lanes)
-            self._handlers = {handler.key: handler for handler in handlers}
-            self._opened = handlers
-            backlog = await self.inbox.database.aread(self.inbox.queue.backlog)
-        except Unavailable as error:
-            _log.error("The worker cannot begin: %s", error)
-            return False
-        if not handlers:
-            _log.warning("The router has no handlers: events are stored and wait until it has one")
-        for name, count in backlog:
-            if name not in self._lanes:
-                _log.warning("%d tasks wait for a handler called %r, which this worker does not have", count, name)
-        return True
-
     async def _step(self, wake: asyncio.Event) -> bool:
         """Make tasks of new events, and begin what is due. False when there was nothing to do."""
         room = AT_ONCE if self._running is None else min(AT_ONCE, self._running - len(self._tasks))
         try:
-            due, pending = await self.inbox.database.aread(self._look)
+            due, pending = await self.inbox.database.aread(self._planner.look)
             if pending:
-                plans = [(found, self._wanted_by(found)) for found in pending]
+                plans = self._planner.plans(pending)
                 await self.inbox.database.awrite(lambda connection: self.inbox.plan(connection, plans))
             elif due is None or due > self.inbox.now() or room <= 0:
                 return False
@@ -187,37 +147,11 @@ class Worker:
             return False
         for claim in claims:
             for task in claim.tasks:
-                attempt = asyncio.create_task(self._work(self._handlers[claim.lane.name], task))
+                attempt = asyncio.create_task(self._work(self._planner.handlers[claim.lane.name], task))
                 self._tasks[attempt] = task
                 attempt.add_done_callback(self._tasks.pop)
                 attempt.add_done_callback(lambda _: wake.set())
         return bool(claims or pending)
-
-    def _look(self, connection: Connection) -> tuple[float | None, list[Pending]]:
-        # A worker without handlers makes no plans: the events wait for one that has some.
-        pending = self.inbox.pending(connection, AT_ONCE) if self._lanes else []
-        return self.inbox.queue.next_ready(connection, self._lanes.values()), pending
-
-    def _wanted_by(self, found: Pending) -> list[int]:
-        """The lanes of the handlers that want an event."""
-        event = found.event
-        if event is None:
-            _log.error("What is stored in row %d is no event and is put aside. Is the disk well?", found.row)
-            return []
-        lanes = [self._lanes[handler.key] for handler in self._handlers.values() if handler.wants(event)]
-        if event.name not in EVENT_NAMES:
-            self._tell_new_name(event)
-        if not lanes:
-            _log.info("no handler wants %s %s", event.id[:12], event.name)
-        return lanes
-
-    def _tell_new_name(self, event: Event) -> None:
-        if event.name not in self._new_names and len(self._new_names) < MOST_NEW_NAMES:
-            self._new_names.add(event.name)
-            _log.warning(
-                "PERSCOM sent %a, an event that this version does not know: stored, for the handlers whose patterns fit it",
-                event.name[:100],
-            )
 
     def _claims(self, connection: Connection, room: int, running: Collection[Task]) -> list[Claim]:
         """Claims of one ready lane after the other, until there is none or no room."""
@@ -226,7 +160,7 @@ class Worker:
             # The clock jumped, or the disk was full for long: what still runs here must not be claimed a second time.
             self.inbox.queue.renew(connection, running, now + self._lease)
         while room > 0:
-            claim = self.inbox.queue.claim(connection, now, self._lease, room, self._lanes.values())
+            claim = self.inbox.queue.claim(connection, now, self._lease, room, self._planner.lanes.values())
             if claim is None:
                 break
             claims.append(claim)
@@ -259,7 +193,7 @@ class Worker:
         def beat(connection: Connection, running: Collection[Task], until: float) -> bool:
             inbox.beat(connection, self.id)
             inbox.queue.renew(connection, running, until)
-            waits = [(handler.retry or self._retry).longest * 1.1 for handler in self._handlers.values()]
+            waits = [(handler.retry or self._retry).longest * 1.1 for handler in self._planner.handlers.values()]
             inbox.queue.bound(connection, inbox.now() + max([FARTHEST, *waits]))
             return True
 

@@ -8,15 +8,15 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
 
 from ._errors import ConfigurationError, Unavailable
 from ._files import BUSY_TIMEOUT, FileLock, open_connection, prepare_file
+from ._trouble import as_unavailable, unavailable
+from ._write import Write, resolve
 
-__all__ = ["Connection", "Write", "Writer", "as_unavailable"]
+__all__ = ["Writer"]
 
 _log = logging.getLogger("perscom_receiver")
 
@@ -28,27 +28,9 @@ WAL_LIMIT = 64 * 2**20
 """Bytes of write-ahead log after which the writer itself empties it: passive checkpoints alone let it grow without bound."""
 WAL_PATIENCE = 0.1
 """Seconds that the writer waits, once a second at most, for readers that keep it from emptying the log."""
-CHECKPOINT_EVERY = 0.5
-"""Seconds between passive checkpoints, made aside so that no commit waits for one."""
-
-
-class Connection(Protocol):
-    """What a closure may use of the connection it is given. Placeholders are ``?``."""
-
-    def execute(self, sql: str, parameters: Sequence[object] = ..., /) -> sqlite3.Cursor: ...
-    def executemany(self, sql: str, parameters: Iterable[Sequence[object]], /) -> sqlite3.Cursor: ...
-
-
-class Write:
-    """A closure on its way, and the future of its committed result."""
-
-    __slots__ = ("future", "size", "wake", "work")
-
-    def __init__(self, work: Callable[[Connection], object], wake: bool, size: int) -> None:
-        self.work = work
-        self.wake = wake
-        self.size = size
-        self.future: Future[object] = Future()
+CHECKPOINT_EVERY = 0.05
+"""Seconds between passive checkpoints, made aside so that no commit waits for one. With half a second between them there is so
+much to write that the disk keeps the commits waiting: the slowest percent of them took three times as long."""
 
 
 class Writer:
@@ -95,7 +77,7 @@ class Writer:
             connection = prepare_file(self._path, self._migrations, self._file_lock)
             aside = open_connection(self._path)
         except (ConfigurationError, sqlite3.Error, OSError) as error:
-            self._end(error if isinstance(error, ConfigurationError) else _unavailable(error))
+            self._end(error if isinstance(error, ConfigurationError) else unavailable(error))
             self._file_lock.close()
             return
         checkpoints = threading.Thread(target=self._checkpoint, args=(aside,), name="perscom-checkpoints", daemon=True)
@@ -120,7 +102,7 @@ class Writer:
         batch: list[Write] = []
         write = self._queue.get()
         while write is not None:
-            if write.future.set_running_or_notify_cancel():
+            if write.begin():
                 batch.append(write)
             else:
                 self._let_go(write.size)
@@ -140,8 +122,8 @@ class Writer:
             self._open = False
         while not self._queue.empty():
             write = self._queue.get()
-            if write is not None and write.future.set_running_or_notify_cancel():
-                write.future.set_exception(error or Unavailable("The database was closed."))
+            if write is not None and write.begin():
+                write.fail(error or Unavailable("The database was closed."))
 
     def _commit(self, connection: sqlite3.Connection, batch: list[Write]) -> None:
         while batch:
@@ -152,7 +134,7 @@ class Writer:
             batch.remove(failed)
             if (trouble := self._alone(connection, failed)) is not None:
                 for write in batch:  # the database is in trouble, not the closure: do not try each of them in turn
-                    write.future.set_exception(trouble)
+                    write.fail(trouble)
                 return
 
     def _alone(self, connection: sqlite3.Connection, write: Write) -> Unavailable | None:
@@ -160,7 +142,7 @@ class Writer:
             results = self._transaction(connection, [write])
         except _Failed as failure:
             trouble = as_unavailable(failure.error)
-            write.future.set_exception(trouble or failure.error)
+            write.fail(trouble or failure.error)
             return trouble
         self._resolve([write], results)
         return None
@@ -172,7 +154,7 @@ class Writer:
             if failure.write is not None:
                 return failure.write
             for write in batch:  # begin or commit failed: that concerns everybody
-                write.future.set_exception(_unavailable(failure.error))
+                write.fail(unavailable(failure.error))
             return None
         self._resolve(batch, results)
         return None
@@ -198,8 +180,7 @@ class Writer:
 
     def _resolve(self, batch: list[Write], results: list[object]) -> None:
         self._dirty.set()
-        for write, result in zip(batch, results, strict=True):
-            write.future.set_result(result)
+        resolve(batch, results)
         if any(write.wake for write in batch):
             for listener in tuple(self._listeners):
                 try:
@@ -241,28 +222,3 @@ class _Failed(Exception):
         super().__init__()
         self.write = write
         self.error = error
-
-
-def as_unavailable(error: Exception) -> Unavailable | None:
-    """Unavailable if the database itself failed (full, unreadable, busy too long); None if the statement it was given did."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # errors of the module itself, such as a wrong placeholder, have none
-    return _unavailable(error) if code in _TROUBLE or isinstance(error, OSError) else None
-
-
-_TROUBLE = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_READONLY,
-    }
-)
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    return Unavailable(f"The database cannot commit: {error}. Is the disk full, or the folder not writable?")

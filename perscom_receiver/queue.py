@@ -18,79 +18,13 @@ Times are seconds since 1970 in UTC, given by the caller.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from enum import IntEnum
-
-import msgspec
 
 from ._database import Connection, Database
-from ._event import Event, restored
+from ._leases import keep_attempt, lease_task, refresh, rest, take_back
 from ._restore import Restored
+from ._tasks import Claim, Lane, Result, State, Task
 
 __all__ = ["Claim", "Connection", "Database", "Lane", "Queue", "Restored", "Result", "State", "Task"]
-
-_RECEIPTS = 10
-"""How many of the newest receipts a task gets."""
-
-
-class State(IntEnum):
-    """What a task is doing. The numbers are those in the database."""
-
-    WAITING = 0
-    LEASED = 1
-    DONE = 2
-    DEAD = 3
-    """Given up, refused for good, or unclear: kept with its error, and replayable."""
-
-
-class Lane(msgspec.Struct, frozen=True):
-    """A row of lanes: ``width`` tasks at once; ``repeat_unclear`` as described in the module."""
-
-    id: int
-    name: str
-    width: int
-    repeat_unclear: bool
-
-
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One event for one lane, leased to the holder of this ``attempt`` (counted from 1)."""
-
-    id: int
-    event: Event
-    attempt: int
-    first: float | None
-    """When the first attempt began that the destination itself did not end; None before there was one."""
-    unclear: bool
-    """The attempt before this one was started and left no receipt: the work may have been done already."""
-    superseded: bool = False
-    """A newer event about the same entity arrived before this one."""
-    receipts: tuple[str, ...] = ()
-    """The newest receipts that the lane has about the same entity, newest first."""
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """Tasks of one lane, oldest first."""
-
-    lane: Lane
-    tasks: tuple[Task, ...]
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended. ``state`` WAITING means: try again at ``at``."""
-
-    state: State
-    outcome: str
-    """A word for the log of attempts: ``done``, ``retry``, ``permanent``, ``rejected``, ``unclear``, ``released``."""
-    at: float | None = None
-    hold: bool = False
-    """With ``at``: let the whole lane rest until then, and keep the task in front (order), instead of the task alone."""
-    pause: str | None = None
-    """Pause the lane for this reason."""
-    receipt: str | None = None
-    error: str | None = None
-    status: int | None = None
-    """The HTTP status of the answer, if there was one."""
-    ms: float | None = None
-    """How long the attempt took, in milliseconds."""
 
 
 class Queue:
@@ -101,18 +35,28 @@ class Queue:
         self.name = name
 
     def lane(
-        self, connection: Connection, name: str, *, width: int = 1, repeat_unclear: bool = True, fingerprint: str | None = None
+        self,
+        connection: Connection,
+        name: str,
+        *,
+        width: int = 1,
+        repeat_unclear: bool = True,
+        fingerprint: str | None = None,
+        pace: str | None = None,
     ) -> int:
-        """The id of the lane called ``name``, made or brought up to date. A changed ``fingerprint`` ends a pause."""
+        """The id of the lane called ``name``, made or brought up to date. A changed ``fingerprint`` ends a pause.
+
+        ``pace`` is a path that ends with a slash: lanes whose paths begin alike can be told to rest together.
+        """
         row = connection.execute(
-            "INSERT INTO lane (site, queue, name, width, repeat_unclear, fingerprint) VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO lane (site, queue, name, width, repeat_unclear, fingerprint, pace) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (site, queue, name) DO UPDATE SET width = excluded.width, repeat_unclear = excluded.repeat_unclear,"
             " paused = CASE WHEN coalesce(lane.fingerprint, '') = coalesce(excluded.fingerprint, '') THEN lane.paused END,"
-            " fingerprint = excluded.fingerprint"
+            " fingerprint = excluded.fingerprint, pace = excluded.pace"
             " RETURNING id",
-            (self.site, self.name, name, width, int(repeat_unclear), fingerprint),
+            (self.site, self.name, name, width, int(repeat_unclear), fingerprint, pace),
         ).fetchone()
-        self._refresh(connection, row[0])
+        refresh(connection, row[0])
         return int(row[0])
 
     def enqueue(
@@ -142,9 +86,12 @@ class Queue:
             )
         return bool(added)
 
-    def next_ready(self, connection: Connection, lanes: Collection[int]) -> float | None:
-        """When a claim on one of ``lanes`` may find something at the earliest; None when nothing waits."""
-        row = connection.execute(f"SELECT min(ready) FROM lane WHERE id IN ({_marks(lanes)})", (*lanes,)).fetchone()
+    def next_ready(self, connection: Connection, lanes: Collection[int] | None = None) -> float | None:
+        """When a claim on one of ``lanes`` (None: all) may find something at the earliest; None when nothing waits."""
+        if lanes is not None and not lanes:
+            return None
+        among, ids = self._among(lanes)
+        row = connection.execute(f"SELECT min(ready) FROM lane WHERE {among} AND ready IS NOT NULL", ids).fetchone()
         return None if row[0] is None else float(row[0])
 
     def backlog(self, connection: Connection) -> list[tuple[str, int]]:
@@ -157,28 +104,32 @@ class Queue:
         )
         return [(str(name), int(count)) for name, count in rows]
 
-    def claim(self, connection: Connection, now: float, lease: float, n: int, lanes: Collection[int]) -> Claim | None:
-        """Lease up to ``n`` tasks for ``lease`` seconds, of that one of ``lanes`` that has been ready longest.
+    def claim(
+        self, connection: Connection, now: float, lease: float, n: int, lanes: Collection[int] | None = None
+    ) -> Claim | None:
+        """Lease up to ``n`` tasks for ``lease`` seconds, of that one of ``lanes`` (None: all) that has been ready longest.
 
         None when no lane is ready. The claim may be without tasks (the width is used up, or all that was ready was unclear and
         put aside): ask again, for the next lane.
         """
+        if lanes is not None and not lanes:
+            return None
+        among, ids = self._among(lanes)
         row = connection.execute(
-            f"SELECT id, name, width, repeat_unclear FROM lane WHERE ready <= ? AND id IN ({_marks(lanes)})"
-            " ORDER BY ready, id LIMIT 1",
-            (now, *lanes),
+            f"SELECT id, name, width, repeat_unclear FROM lane WHERE {among} AND ready <= ? ORDER BY ready, id LIMIT 1",
+            (*ids, now),
         ).fetchone()
         if row is None:
             return None
         lane = Lane(row[0], row[1], row[2], bool(row[3]))
-        self._take_back(connection, lane, now)
+        take_back(connection, lane, now)
         running = connection.execute("SELECT count(*) FROM task WHERE lane = ? AND state = 1", (lane.id,)).fetchone()[0]
         waiting = connection.execute(
             "SELECT id FROM task WHERE lane = ? AND state = 0 AND due <= ? ORDER BY due, id LIMIT ?",
             (lane.id, now, max(0, min(n, lane.width - running))),
         ).fetchall()
-        tasks = tuple(self._lease(connection, row[0], now + lease) for row in waiting)
-        self._refresh(connection, lane.id)
+        tasks = tuple(lease_task(connection, row[0], now + lease) for row in waiting)
+        refresh(connection, lane.id)
         return Claim(lane, tasks)
 
     def start(self, connection: Connection, task: Task, now: float) -> bool:
@@ -200,7 +151,7 @@ class Queue:
                 ).fetchall()
             )
         for (lane,) in lanes:  # a lease may also become shorter, when a clock that ran ahead was set right
-            self._refresh(connection, lane)
+            refresh(connection, lane)
 
     def settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
         """Keep how the attempt ended. False, and nothing is changed, when it is no longer the newest."""
@@ -217,12 +168,14 @@ class Queue:
             (result.state, None if waits else now, result.receipt, result.error, None if result.hold else result.at, task.id),
         )
         if started is not None:
-            self._log(connection, task.id, task.attempt, started, result)
+            keep_attempt(connection, task.id, task.attempt, started, result)
         if waits and result.hold and result.at is not None:
             connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before < ?", (result.at, lane, result.at))
         if result.pause is not None:
             connection.execute("UPDATE lane SET paused = ? WHERE id = ?", (result.pause, lane))
-        self._refresh(connection, lane)
+        if result.rest is not None:
+            rest(connection, lane, now + result.rest, result.pace)
+        refresh(connection, lane)
         return True
 
     def release(self, connection: Connection, tasks: Iterable[Task], now: float) -> None:
@@ -233,7 +186,7 @@ class Queue:
                 (now, task.id, task.attempt),
             ).fetchone()
             if row is not None:
-                self._refresh(connection, row[0])
+                refresh(connection, row[0])
 
     def bound(self, connection: Connection, latest: float) -> None:
         """Let nothing wait or be leased beyond ``latest``: a clock that ran ahead must not park a lane for years."""
@@ -248,7 +201,7 @@ class Queue:
                 "UPDATE task SET lease = ? WHERE lane = ? AND state = 1 AND lease > ?", (latest, lane, latest)
             )
             if moved.rowcount + moved_tasks.rowcount + leases.rowcount:
-                self._refresh(connection, lane)
+                refresh(connection, lane)
 
     def bury(self, connection: Connection, event: int, now: float, error: str, *, running: bool = False) -> int:
         """Put the tasks of an event that wait aside as dead. Returns how many there were.
@@ -260,7 +213,7 @@ class Queue:
             (now, error, event, State.LEASED if running else State.WAITING),
         ).fetchall()
         for (lane,) in lanes:
-            self._refresh(connection, lane)
+            refresh(connection, lane)
         return len(lanes)
 
     def resume(self, connection: Connection, name: str) -> bool:
@@ -270,7 +223,7 @@ class Queue:
             (self.site, self.name, name),
         ).fetchone()
         if row is not None:
-            self._refresh(connection, row[0])
+            refresh(connection, row[0])
         return row is not None
 
     def revive(self, connection: Connection, task: int, now: float) -> bool:
@@ -282,79 +235,11 @@ class Queue:
             (now, task, self.site, self.name),
         ).fetchone()
         if row is not None:
-            self._refresh(connection, row[0])
+            refresh(connection, row[0])
         return row is not None
 
-    def _take_back(self, connection: Connection, lane: Lane, now: float) -> None:
-        """Let tasks whose lease ran out wait in their old place; put those aside that are unclear, if the lane says so."""
-        lapsed = connection.execute(
-            "SELECT id, attempt, started FROM task WHERE lane = ? AND state = 1 AND lease <= ?", (lane.id, now)
-        ).fetchall()
-        for task, attempt, started in lapsed:
-            state, settled, error = State.WAITING, None, None
-            if started is not None:
-                cut_off = Result(state=State.DEAD, outcome="unclear", error=_CUT_OFF)
-                self._log(connection, task, attempt, started, cut_off)
-                if not lane.repeat_unclear:
-                    state, settled, error = State.DEAD, now, _CUT_OFF
-            connection.execute(
-                "UPDATE task SET state = ?, lease = NULL, settled = ?, error = coalesce(?, error) WHERE id = ?",
-                (state, settled, error, task),
-            )
-
-    def _lease(self, connection: Connection, task: int, until: float) -> Task:
-        event, attempt, unclear, lane, entity = connection.execute(
-            "UPDATE task SET state = 1, attempt = attempt + 1, lease = ? WHERE id = ? AND state = 0"
-            " RETURNING event, attempt, started IS NOT NULL, lane, entity",
-            (until, task),
-        ).fetchone()
-        if unclear:
-            connection.execute("UPDATE task SET started = NULL WHERE id = ?", (task,))
-        *stored, superseded = connection.execute(
-            "SELECT body, digest, secret_name, old_secret, superseded FROM event WHERE id = ?", (event,)
-        ).fetchone()
-        first = connection.execute(
-            "SELECT min(started) FROM attempt WHERE task = ? AND outcome <> 'permanent'", (task,)
-        ).fetchone()[0]
-        return Task(
-            id=task,
-            event=restored(*stored),
-            attempt=attempt,
-            first=first,
-            unclear=bool(unclear),
-            superseded=bool(superseded),
-            receipts=self._receipts(connection, lane, entity),
-        )
-
-    def _receipts(self, connection: Connection, lane: int, entity: str | None) -> tuple[str, ...]:
-        rows = connection.execute(
-            "SELECT receipt FROM task WHERE lane = ? AND entity = ? AND receipt IS NOT NULL ORDER BY id DESC LIMIT ?",
-            (lane, entity, _RECEIPTS),
-        )
-        return tuple(receipt for (receipt,) in rows)
-
-    def _log(self, connection: Connection, task: int, attempt: int, started: float, result: Result) -> None:
-        connection.execute(
-            "INSERT INTO attempt (task, n, started, ms, status, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (task, attempt, started, result.ms, result.status, result.outcome, result.error),
-        )
-
-    def _refresh(self, connection: Connection, lane: int) -> None:
-        """Work out anew when the lane is ready: derived from its tasks, so no counter can go wrong in a crash."""
-        width, not_before, paused, leased, first_lease, first_due = connection.execute(
-            "SELECT width, not_before, paused, (SELECT count(*) FROM task WHERE lane = lane.id AND state = 1),"
-            " (SELECT min(lease) FROM task WHERE lane = lane.id AND state = 1),"
-            " (SELECT min(due) FROM task WHERE lane = lane.id AND state = 0) FROM lane WHERE id = ?",
-            (lane,),
-        ).fetchone()
-        moments = [first_lease, first_due if leased < width else None]
-        waiting = [moment for moment in moments if moment is not None]
-        ready = None if paused is not None or not waiting else max(not_before, min(waiting))
-        connection.execute("UPDATE lane SET ready = ? WHERE id = ?", (ready, lane))
-
-
-_CUT_OFF = "It was cut off in the middle: nobody knows whether it was done."
-
-
-def _marks(values: Collection[object]) -> str:
-    return ", ".join("?" * len(values))
+    def _among(self, lanes: Collection[int] | None) -> tuple[str, tuple[object, ...]]:
+        """The condition that a lane is one of ``lanes``, or any of this site and name, and its parameters."""
+        if lanes is None:
+            return "site = ? AND queue = ?", (self.site, self.name)
+        return f"id IN ({', '.join('?' * len(lanes))})", (*lanes,)

@@ -916,7 +916,7 @@ class TestMissingWorker:
     def test_it_is_said_of_a_single_event_too_with_no_other_behind_it(
         self, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("perscom_receiver._inbox.SILENT_AFTER", 0.1)
+        monkeypatch.setattr("perscom_receiver._watch.SILENT_AFTER", 0.1)
         inbox = SQLiteInbox(path)
         self.add(inbox)
         deadline = time.monotonic() + 10

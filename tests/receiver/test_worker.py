@@ -266,7 +266,7 @@ class TestHandling:
     def test_names_without_end_do_not_fill_the_log(
         self, inbox: SQLiteInbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("perscom_receiver._worker.MOST_NEW_NAMES", 5)
+        monkeypatch.setattr("perscom_receiver._planner.MOST_NEW_NAMES", 5)
         for n in range(20):
             inbox.add(make_event(f"made.up{n}", data={}))
         work(Worker(inbox, router(handler=Recorder())), idle(inbox))

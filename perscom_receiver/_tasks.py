@@ -1,0 +1,76 @@
+"""What the queue gives and takes: lanes, tasks that are leased to somebody, and how an attempt ended."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from ._event import Event
+
+__all__ = ["Claim", "Lane", "Result", "State", "Task"]
+
+
+class State(IntEnum):
+    """What a task is doing. The numbers are those in the database."""
+
+    WAITING = 0
+    LEASED = 1
+    DONE = 2
+    DEAD = 3
+    """Given up, refused for good, or unclear: kept with its error, and replayable."""
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """A row of lanes: ``width`` tasks at once; ``repeat_unclear``: see :mod:`perscom_receiver.queue`."""
+
+    id: int
+    name: str
+    width: int
+    repeat_unclear: bool
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One event for one lane, leased to the holder of this ``attempt`` (counted from 1)."""
+
+    id: int
+    event: Event
+    attempt: int
+    first: float | None
+    """When the first attempt began that the destination itself did not end; None before there was one."""
+    unclear: bool
+    """The attempt before this one was started and left no receipt: the work may have been done already."""
+    superseded: bool = False
+    """A newer event about the same entity arrived before this one."""
+    receipts: tuple[str, ...] = ()
+    """The newest receipts that the lane has about the same entity, newest first."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Tasks of one lane, oldest first."""
+
+    lane: Lane
+    tasks: tuple[Task, ...]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended. ``state`` WAITING means: try again at ``at``."""
+
+    state: State
+    outcome: str
+    """A word for the log of attempts: ``done``, ``retry``, ``permanent``, ``rejected``, ``unclear``, ``released``."""
+    at: float | None = None
+    hold: bool = False
+    """With ``at``: let the whole lane rest until then, and keep the task in front (order), instead of the task alone."""
+    rest: float | None = None
+    """Seconds for which the lane takes a rest, however the attempt ended."""
+    pace: str | None = None
+    """With ``rest``: the other lanes whose own pace begins with this rest too, those of other sites among them."""
+    pause: str | None = None
+    """Pause the lane for this reason."""
+    receipt: str | None = None
+    error: str | None = None
+    status: int | None = None
+    """The HTTP status of the answer, if there was one."""
+    ms: float | None = None
+    """How long the attempt took, in milliseconds."""
