@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from ._context import Context
+from ._context import Context, Rest
 from ._errors import (
     BodyTimeout,
     ConfigurationError,
@@ -39,6 +39,7 @@ from ._receiver import Receiver
 from ._retry import RetryPolicy
 from ._router import Handler, Router
 from ._signature import SIGNATURE_HEADER, Secret, Secrets, sign, verify
+from ._tasks import Group, Told
 from ._verifier import Verifier
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ __all__ = [
     "Event",
     "ExpiredSecret",
     "Explanation",
+    "Group",
     "Handler",
     "Health",
     "MalformedEvent",
@@ -101,6 +103,7 @@ __all__ = [
     "Record",
     "Refusal",
     "Related",
+    "Rest",
     "RetryPolicy",
     "Router",
     "SQLiteInbox",
@@ -110,6 +113,7 @@ __all__ = [
     "SignatureMismatch",
     "StaleEvent",
     "Submission",
+    "Told",
     "Unavailable",
     "User",
     "VerificationError",

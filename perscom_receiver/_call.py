@@ -13,18 +13,20 @@ from typing import Any
 
 from ._context import Context
 from ._router import Handler
-from .queue import Task
+from .queue import Task, Told
 
 __all__ = ["call", "is_cut_off"]
 
 
-async def call(handler: Handler, task: Task, around: Callable[[], AbstractContextManager[object]]) -> object:
+async def call(
+    handler: Handler, task: Task, told: tuple[Told, ...], around: Callable[[], AbstractContextManager[object]]
+) -> object:
     """What the handler returns. It may raise anything, and be cancelled; one that blocks does so in a thread of its own.
 
-    What ``around`` makes is entered where the handler runs.
+    ``told`` as in its :class:`Context`. What ``around`` makes is entered where the handler runs.
     """
     function: Callable[..., Any] = handler.call
-    arguments = (task.event, _context(handler, task)) if handler.takes_context else (task.event,)
+    arguments = (task.event, _context(handler, task, told)) if handler.takes_context else (task.event,)
     if inspect.iscoroutinefunction(function):
         with around():
             return await function(*arguments)
@@ -37,13 +39,15 @@ async def call(handler: Handler, task: Task, around: Callable[[], AbstractContex
     return result
 
 
-def _context(handler: Handler, task: Task) -> Context:
+def _context(handler: Handler, task: Task, told: tuple[Told, ...]) -> Context:
     return Context(
         attempt=task.attempt,
         idempotency_key=sha256(f"{handler.key}\n{task.event.id}".encode()).hexdigest(),
         unclear=task.unclear,
         superseded=task.superseded,
         receipts=task.receipts,
+        others=tuple(one.event for one in task.others),
+        told=told,
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "REWRITTEN",
     "SPACED_HERE",
     "SPACED_THERE",
+    "TOO_LARGE",
     "UNSIGNED",
     "VISIT",
     "WHITE_SPACE",
@@ -104,6 +105,14 @@ OTHER_SECRET = Cause(
     "another secret than the one in PERSCOM's webhook form (or its retry from before a change)",
     "Copy the Secret again from there into the configuration here.",
     of_secret=True,
+)
+TOO_LARGE = Cause(
+    "payload too large",
+    "the body is larger than what is received here",
+    more=(
+        "PERSCOM's bodies have a few KiB, and a record with a long document may pass 1 MiB. Shorten what stands in it; an app "
+        "of your own may have a larger max_body."
+    ),
 )
 NO_EVENT = Cause(
     "not from PERSCOM",

@@ -1,16 +1,19 @@
-"""What a handler may know besides the event: which attempt this is, what came before it, and how to make a repeat harmless."""
+"""What a handler may know besides the event (which attempt this is, what came before it), and say besides its receipt."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from math import inf
 from typing import TypeVar
 
 import msgspec
 
 from ._errors import ConfigurationError
+from ._event import Event
+from ._tasks import Told
 
-__all__ = ["Context", "takes_context"]
+__all__ = ["Context", "Rest", "takes_context"]
 
 _T = TypeVar("_T")
 _GENERATORS = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
@@ -33,6 +36,12 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What this handler returned for events about the same thing (``event.resource`` and ``data["id"]``) if it was a
     msgspec.Struct, as JSON: newest first, at most 10."""
 
+    others: tuple[Event, ...] = ()
+    """The rest of the group of this event, in the order of arrival: what is returned or raised is the end of all of them."""
+    told: tuple[Told, ...] = ()
+    """For a handler with groups: what ``receipts`` stand for, and the rest of the groups of that, oldest first, as far as the
+    bodies are kept; at most 200 events."""
+
     def previous(self, kind: type[_T]) -> _T | None:
         """The newest of ``receipts`` that can be read as ``kind``, such as a msgspec.Struct of yours; None without one."""
         for receipt in self.receipts:
@@ -41,6 +50,21 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             except msgspec.DecodeError:  # an older version of the handler wrote it, or another kind of it
                 continue
         return None
+
+
+class Rest(msgspec.Struct, frozen=True):
+    """Returned by a handler: it is done, and wants to rest, so that it never calls faster than what it calls allows.
+
+    It is not called again before the ``seconds`` are over, in no process; nor is a handler whose ``pace`` begins with its own.
+    ``receipt`` is what it would have returned without a rest. Raises ValueError for a time that cannot be one.
+    """
+
+    seconds: float
+    receipt: object = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seconds < inf:
+            raise ValueError("A rest is a number of seconds from 0.")
 
 
 def takes_context(call: Callable[..., object]) -> bool:

@@ -23,6 +23,7 @@ from ._errors import (
     MalformedSignature,
     MethodRefused,
     MissingSignature,
+    PayloadTooLarge,
     Refusal,
     SignatureMismatch,
     StaleEvent,
@@ -115,6 +116,9 @@ def find(
             return found or _probable(body)
         case ExpiredSecret() | StaleEvent() | MalformedEvent():
             return Finding(_own_cause(refusal), secret=_fitting(sent_signatures(headers), body, secrets))
+        case PayloadTooLarge():
+            fitting = _fitting(sent_signatures(headers), body, secrets) if body else None  # the log has none of it
+            return Finding(msgspec.structs.replace(causes.TOO_LARGE, text=str(refusal)), secret=fitting)
         case _:
             return Finding(_own_cause(refusal))
 

@@ -152,7 +152,15 @@ class DestinationError(PerscomError):
     * ``"unclear"``: it may have been taken (the answer was lost): repeating it may show it twice.
     """
 
-    def __init__(self, message: str, *, outcome: Outcome, retry_after: float | None = None, status: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        outcome: Outcome,
+        retry_after: float | None = None,
+        status: int | None = None,
+        pace: str | None = None,
+    ) -> None:
         """Raises ValueError for a time or a status that cannot be one."""
         super().__init__(message)
         if retry_after is not None and not 0 <= retry_after < inf:
@@ -164,6 +172,8 @@ class DestinationError(PerscomError):
         """Seconds to wait, as named by the platform; None when it named none."""
         self.status = status
         """The HTTP status of the platform's answer; None when there was no answer."""
+        self.pace = pace
+        """With ``retry_after``: each handler whose own ``pace`` begins with this has to wait, too; None for this one alone."""
 
 
 class DeliveryError(PerscomError):

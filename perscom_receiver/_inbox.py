@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -14,9 +14,9 @@ from ._health import Health, read_health
 from ._hidden import storable
 from ._pending import Pending, as_pending
 from ._purge import Purged, purge
-from ._retention import forget_bodies, forget_entities, forget_events
+from ._retention import forget_bodies, forget_entities, forget_events, give_up
 from ._watch import Watch
-from .queue import Connection, Database, Queue
+from .queue import Connection, Database, Group, Queue
 
 __all__ = ["DeadLetter", "SQLiteInbox"]
 
@@ -137,8 +137,9 @@ class SQLiteInbox:
                 break
         return found
 
-    def plan(self, connection: Connection, plans: Iterable[tuple[Pending, Iterable[int]]]) -> None:
-        """Make a task in each of the lanes for each event, and take its mark off. Planning twice changes nothing.
+    def plan(self, connection: Connection, plans: Iterable[tuple[Pending, Mapping[int, Group | None]]]) -> None:
+        """Make a task in each of the lanes for each event, in its group there, and take its mark off. Planning twice changes
+        nothing.
 
         What :meth:`pending` gave is planned in that order, which is the order of arrival: an event that is older than one about
         the same entity that was planned before it is marked as superseded.
@@ -150,8 +151,8 @@ class SQLiteInbox:
                 continue
             if self._is_superseded(connection, found):
                 connection.execute("UPDATE event SET superseded = 1 WHERE id = ?", row)
-            for lane in lanes:
-                self.queue.enqueue(connection, lane, found.row, due=now, entity=found.entity)
+            for lane, group in lanes.items():
+                self.queue.enqueue(connection, lane, found.row, due=now, group=group, entity=found.entity)
 
     def _is_superseded(self, connection: Connection, found: Pending) -> bool:
         if found.event is None or found.entity is None:
@@ -178,9 +179,10 @@ class SQLiteInbox:
         """Note that ``worker`` has ended on purpose."""
         connection.execute("DELETE FROM worker WHERE id = ?", (worker,))
 
-    def prune(self, connection: Connection, n: int = 1000) -> int:
+    def prune(self, connection: Connection, n: int = 1000, *, unworked: bool = False) -> int:
         """Forget what is too old, up to ``n`` rows of a kind: bodies after ``keep_bodies``, all the rest after the horizon.
 
+        With ``unworked`` also bodies of events that still wait for a worker: for an inbox that will have none any more.
         The floor never rises past what the newest accepted event vouches for: a clock that runs ahead cannot make it refuse
         genuine events. Returns the number of rows changed.
         """
@@ -190,6 +192,8 @@ class SQLiteInbox:
             return 0
         floor = min(newest, int(now * 1e6)) - int(self._horizon * 1e6)
         connection.execute("DELETE FROM worker WHERE site = ? AND seen < ?", (self.site, now - _DAY))
+        if unworked:
+            give_up(connection, self.queue, now - self._keep, now, n)
         return (
             forget_bodies(connection, self.queue, now - self._keep, now, n)
             + forget_events(connection, self.site, floor, n)
@@ -222,13 +226,14 @@ class SQLiteInbox:
         """End the pause of a handler whose destination was switched off. False when it is not paused."""
         return self.database.write(lambda connection: self.queue.resume(connection, handler), wake=True)
 
-    def purge_user(self, user: int) -> Purged:
-        """Forget what is stored about the user of PERSCOM whose number is ``user``; nothing more follows from it.
+    def purge_user(self, *users: int, also: Callable[[Connection], object] | None = None) -> Purged:
+        """Forget what is stored about the users of PERSCOM of these numbers; nothing more follows from it.
 
         Finds events that name the number or an e-mail address that is stored of the user, not those that only tell a name in
         a text. Digests stay, so none of them can come again. Blocks while the file is rewritten: see ``Database.rewrite``.
+        ``also`` is called with a connection in between, to forget what you keep about them in tables of your own.
         """
-        return purge(self.database, self.queue, user, self.now)
+        return purge(self.database, self.queue, users, self.now, also)
 
     def close(self) -> None:
         """Commit what waits and close the file. A later use opens it again."""

@@ -62,5 +62,12 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "ALTER TABLE task ADD COLUMN entity TEXT",
         "CREATE INDEX task_receipt ON task (lane, entity, id) WHERE receipt IS NOT NULL",
     ),
+    (
+        # Tasks of a lane that are handled together have the same key and, in microseconds, the `created` of the first of them.
+        "ALTER TABLE task ADD COLUMN group_first BIGINT",
+        "CREATE INDEX task_group ON task (lane, group_key, group_first) WHERE group_key IS NOT NULL",
+        # Whose limits hold for the lane, from wide to narrow ("telegram/BOT/CHAT/"): a rest is for all that begin alike.
+        "ALTER TABLE lane ADD COLUMN pace TEXT",
+    ),
 )
 """Step n (counted from 1) brings the schema from version n - 1 to n."""

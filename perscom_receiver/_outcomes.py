@@ -10,6 +10,7 @@ import random
 
 import msgspec
 
+from ._context import Rest
 from ._errors import DestinationError
 from ._retry import RetryPolicy
 from ._router import Handler
@@ -30,6 +31,9 @@ _SHORTEST = 1.0
 def done(handler: Handler, task: Task, returned: object) -> Result:
     """The handler has returned."""
     _log.info("handled %s %s by %s", task.event.id[:12], task.event.name, handler.key)
+    if isinstance(returned, Rest):
+        receipt = _receipt(handler, returned.receipt)
+        return Result(state=State.DONE, outcome="done", receipt=receipt, rest=returned.seconds, pace=handler.pace)
     return Result(state=State.DONE, outcome="done", receipt=_receipt(handler, returned))
 
 
@@ -79,7 +83,17 @@ def failed(handler: Handler, task: Task, error: BaseException, retry: RetryPolic
         _log.error("given up %s: %s", who, text)
         return Result(state=State.DEAD, outcome=outcome, error=text, status=status)
     _log.warning("will retry %s in %.0f s: %s", who, wait, text)
-    return Result(state=State.WAITING, outcome=outcome, at=now + wait, hold=handler.hold, error=text, status=status)
+    pace = known.pace if known and known.retry_after is not None else None
+    return Result(
+        state=State.WAITING,
+        outcome=outcome,
+        at=now + wait,
+        hold=handler.hold,
+        rest=wait if pace else None,
+        pace=pace,
+        error=text,
+        status=status,
+    )
 
 
 def _wait(task: Task, error: DestinationError | None, retry: RetryPolicy, now: float) -> float | None:

@@ -10,7 +10,7 @@ from ._event import EVENT_NAMES, Event
 from ._inbox import SQLiteInbox
 from ._pending import Pending
 from ._router import Handler, Router
-from .queue import Connection
+from .queue import Connection, Group
 
 __all__ = ["AT_ONCE", "Planner"]
 
@@ -75,16 +75,16 @@ class Planner:
         pending = self._inbox.pending(connection, AT_ONCE) if self.lanes else []
         return self._inbox.queue.next_ready(connection, self.lanes.values()), pending
 
-    def plans(self, pending: Iterable[Pending]) -> list[tuple[Pending, list[int]]]:
-        """Each event with the lanes of the handlers that want it, for ``SQLiteInbox.plan``."""
+    def plans(self, pending: Iterable[Pending]) -> list[tuple[Pending, dict[int, Group | None]]]:
+        """Each event with the lanes of the handlers that want it and its group there, for ``SQLiteInbox.plan``."""
         return [(found, self._wanted_by(found)) for found in pending]
 
-    def _wanted_by(self, found: Pending) -> list[int]:
+    def _wanted_by(self, found: Pending) -> dict[int, Group | None]:
         event = found.event
         if event is None:
             _log.error("What is stored in row %d is no event and is put aside. Is the disk well?", found.row)
-            return []
-        lanes = [self.lanes[handler.key] for handler in self.handlers.values() if handler.wants(event)]
+            return {}
+        lanes = {self.lanes[handler.key]: handler.grouped(event) for handler in self.handlers.values() if handler.wants(event)}
         if event.name not in EVENT_NAMES:
             self._tell_new_name(event)
         if not lanes:

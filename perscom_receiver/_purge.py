@@ -32,13 +32,22 @@ class Purged(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing of it is left in the files of the database. False: somebody reads there, or the disk is full; purge again."""
 
 
-def purge(database: Database, queue: Queue, user: int, now: Callable[[], float]) -> Purged:
-    """Forget what is stored in the site of ``queue`` about the user of that number."""
-    rows = sorted(_find(database, queue.site, user))
+def purge(
+    database: Database,
+    queue: Queue,
+    users: Collection[int],
+    now: Callable[[], float],
+    also: Callable[[Connection], object] | None = None,
+) -> Purged:
+    """Forget what is stored in the site of ``queue`` about the users of those numbers, and what ``also`` forgets."""
+    rows = sorted(set[int]().union(*(_find(database, queue.site, user) for user in users)))
     dropped = 0
     for start in range(0, len(rows), AT_ONCE):
         dropped += database.write(partial(_forget, queue, rows[start : start + AT_ONCE], now()))
-    database.write(partial(_forget_newest, queue.site, user))
+    for user in users:
+        database.write(partial(_forget_newest, queue.site, user))
+    if also is not None:
+        database.write(also)
     try:
         overwritten = database.rewrite()
     except Unavailable as error:
@@ -76,7 +85,8 @@ def _forget(queue: Queue, rows: Collection[int], now: float, connection: Connect
         dropped += connection.execute("UPDATE event SET unplanned = NULL WHERE id = ? AND unplanned = 1", (row,)).rowcount
         connection.execute("UPDATE event SET body = NULL WHERE id = ?", (row,))
         connection.execute(
-            "UPDATE task SET receipt = NULL, entity = NULL, error = CASE WHEN state = 3 THEN ? END WHERE event = ?",
+            "UPDATE task SET receipt = NULL, entity = NULL, group_key = NULL, error = CASE WHEN state = 3 THEN ? END"
+            " WHERE event = ?",
             (_FORGOTTEN, row),
         )
         connection.execute("UPDATE attempt SET error = NULL WHERE task IN (SELECT id FROM task WHERE event = ?)", (row,))

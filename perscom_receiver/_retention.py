@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from .queue import Connection, Queue
 
-__all__ = ["forget_bodies", "forget_entities", "forget_events"]
+__all__ = ["forget_bodies", "forget_entities", "forget_events", "give_up"]
+
+_TOO_LONG = "It waited longer than bodies are kept."
 
 
 def forget_bodies(connection: Connection, queue: Queue, before: float, now: float, n: int) -> int:
@@ -20,13 +22,28 @@ def forget_bodies(connection: Connection, queue: Queue, before: float, now: floa
         (queue.site, before, n),
     ).fetchall()
     for (event,) in waiting:
-        queue.bury(connection, event, now, "It waited longer than bodies are kept.")
+        queue.bury(connection, event, now, _TOO_LONG)
     return connection.execute(
         "UPDATE event SET body = NULL WHERE id IN ("
         " SELECT id FROM event WHERE site = ? AND body IS NOT NULL AND received < ? AND unplanned IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM task WHERE task.event = event.id AND task.state IN (0, 1)) LIMIT ?)",
         (queue.site, before, n),
     ).rowcount
+
+
+def give_up(connection: Connection, queue: Queue, before: float, now: float, n: int) -> None:
+    """Let nothing follow any more from events received ``before``, where no worker is left that could see to them.
+
+    Those for which no tasks were made, and tasks that a worker took with it, would keep their bodies for ever.
+    """
+    left = connection.execute(
+        "SELECT id FROM event WHERE site = ? AND body IS NOT NULL AND received < ? AND (unplanned = 1"
+        " OR EXISTS (SELECT 1 FROM task WHERE task.event = event.id AND task.state IN (0, 1))) LIMIT ?",
+        (queue.site, before, n),
+    ).fetchall()
+    for (event,) in left:
+        queue.bury(connection, event, now, _TOO_LONG, running=True)
+        connection.execute("UPDATE event SET unplanned = NULL WHERE id = ?", (event,))
 
 
 def forget_events(connection: Connection, site: str, floor: int, n: int) -> int:

@@ -16,6 +16,7 @@ from ._context import Context, takes_context
 from ._errors import ConfigurationError
 from ._event import EVENT_NAMES, Event
 from ._retry import RetryPolicy
+from ._tasks import Group
 
 __all__ = ["Handler", "Router"]
 
@@ -41,12 +42,23 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Whether a failed task holds back those behind it (a chat channel, where order matters) or lets them pass."""
     repeat_unclear: bool = True
     """Whether a task that was cut off in the middle is repeated (at least once) or put aside (at most once)."""
+    group: Callable[[Event], Group | None] | None = None
+    """What an event is handled together with, in one call: the others are in ``Context.others``. None: alone. Needs a
+    ``concurrency`` of 1."""
     fingerprint: str | None = None
     """Changes when the handler's settings do; a lane that was switched off is switched on again then."""
+    pace: str | None = None
+    """Whose limits hold for what it calls, from wide to narrow: a path such as ``telegram/BOT/CHAT/``, with a slash at its end
+    and no secret in it. Handlers whose paths begin alike can be told to rest together, in all processes and sites of a
+    database."""
 
     def __post_init__(self) -> None:
         if self.concurrency < 1:
             raise ConfigurationError(f"The handler {self.key!r} needs a concurrency of at least 1.")
+        if self.group is not None and self.concurrency > 1:
+            raise ConfigurationError(f"The handler {self.key!r} has groups, so it needs a concurrency of 1.")
+        if self.pace is not None and not self.pace.endswith("/"):
+            raise ConfigurationError(f"The pace of the handler {self.key!r} needs a slash at its end.")
         self.takes_context  # noqa: B018 - so that a function that cannot be called is refused where it is registered
         if inspect.iscoroutinefunction(self.when):
             raise ConfigurationError(f"The condition of {self.key!r} is async, so it would always be met. Take a plain def.")
@@ -65,6 +77,14 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         except Exception:  # noqa: BLE001 - conditions are code of others
             _log.exception("The condition of %s failed on %s %s", self.key, event.id[:12], event.name)
             return False
+
+    def grouped(self, event: Event) -> Group | None:
+        """What ``event`` is handled together with. Raises nothing: where that cannot be told, it is handled alone."""
+        try:
+            return None if self.group is None else self.group(event)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("The group of %s failed on %s %s", self.key, event.id[:12], event.name)
+            return None
 
 
 class Router:
@@ -95,6 +115,7 @@ class Router:
         concurrency: int = 1,
         hold: bool = False,
         repeat_unclear: bool = True,
+        group: Callable[[Event], Group | None] | None = None,
     ) -> Callable[[_Call], _Call]:
         """Register the decorated function for events whose name fits ``pattern``.
 
@@ -119,6 +140,7 @@ class Router:
                 concurrency=concurrency,
                 hold=hold,
                 repeat_unclear=repeat_unclear,
+                group=group,
             )
             known = self._handlers.get(handler.key)
             if known is not None and msgspec.structs.replace(known, patterns=handler.patterns) == handler:

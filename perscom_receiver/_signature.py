@@ -22,6 +22,12 @@ SIGNATURE_HEADER = "Signature"
 SHORTEST_SAFE_SECRET = 16
 """Characters. PERSCOM suggests 32 random letters and digits; below this a warning is logged."""
 
+RAW_BODY_WANTED = (
+    "body must be the raw bytes that arrived, not {}. Take them before anything decodes or parses them: they are what was "
+    "signed."
+)
+"""What a program is told that gives something else."""
+
 _BLOCK = 64  # SHA-256's block size in bytes
 _INNER_PAD = bytes(b ^ 0x36 for b in range(256))
 _OUTER_PAD = bytes(b ^ 0x5C for b in range(256))
@@ -78,7 +84,10 @@ class Secret:
     def sign(self, body: bytes) -> str:
         """The signature of ``body`` under this secret: 64 lower-case hex digits."""
         inner = self._inner.copy()
-        inner.update(body)
+        try:
+            inner.update(body)
+        except TypeError:
+            raise TypeError(RAW_BODY_WANTED.format(type(body).__name__)) from None
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.hexdigest()

@@ -8,7 +8,7 @@ import msgspec
 
 from ._event import Event
 
-__all__ = ["Claim", "Lane", "Result", "State", "Task"]
+__all__ = ["Claim", "Group", "Lane", "Result", "State", "Task", "Told"]
 
 
 class State(IntEnum):
@@ -30,6 +30,33 @@ class Lane(msgspec.Struct, frozen=True):
     repeat_unclear: bool
 
 
+LONGEST_WINDOW = 86_400.0
+"""Seconds that the first of a group may wait for the others: a quiet night, and more."""
+
+
+class Group(msgspec.Struct, frozen=True):
+    """What an event is handled together with: others of its lane with the same ``key``, as one task.
+
+    The first of them to arrive waits ``window`` seconds for the others, and never longer. Only those belong to it that were
+    ``created`` within ``spread`` seconds of it. Both at most a day; ValueError beyond.
+    """
+
+    key: str
+    window: float = 10.0
+    spread: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.window <= LONGEST_WINDOW and 0 <= self.spread <= LONGEST_WINDOW):
+            raise ValueError(f"the window and the spread of a Group lie between 0 and {LONGEST_WINDOW:.0f} s")
+
+
+class Told(msgspec.Struct, frozen=True):
+    """An event that was handled before, and the receipt of that, as JSON."""
+
+    event: Event
+    receipt: str
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One event for one lane, leased to the holder of this ``attempt`` (counted from 1)."""
 
@@ -43,7 +70,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     superseded: bool = False
     """A newer event about the same entity arrived before this one."""
     receipts: tuple[str, ...] = ()
-    """The newest receipts that the lane has about the same entity, newest first."""
+    """The newest receipts that the lane has about the same entity or for the same group, newest first."""
+    others: tuple[Task, ...] = ()
+    """The rest of its group, in the order of arrival: leased, started, settled and given back together with it."""
+
+    @property
+    def all(self) -> tuple[Task, ...]:
+        """The task itself, and the rest of its group."""
+        return (self, *self.others)
 
 
 class Claim(msgspec.Struct, frozen=True):

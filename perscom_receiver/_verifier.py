@@ -14,6 +14,12 @@ __all__ = ["Headers", "Verifier", "utc_now"]
 
 Headers: TypeAlias = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
 
+HEADERS_WANTED = (
+    "headers must be a mapping, or an iterable of (name, value) pairs, of str or bytes. Give them as your framework has them, "
+    "such as request.headers."
+)
+"""What a program is told that gives something else."""
+
 _NAME = SIGNATURE_HEADER.lower()
 _NAME_BYTES = _NAME.encode()
 _NAME_LENGTH = len(_NAME)
@@ -54,11 +60,14 @@ class Verifier:
         """
         pairs = headers.items() if hasattr(headers, "items") else headers
         found: object = None
-        for name, value in pairs:
-            if len(name) == _NAME_LENGTH and name.lower() == (_NAME if isinstance(name, str) else _NAME_BYTES):
-                if found is not None:
-                    raise MalformedSignature(f"There is more than one {SIGNATURE_HEADER} header.")
-                found = value
+        try:
+            for name, value in pairs:
+                if len(name) == _NAME_LENGTH and name.lower() == (_NAME if isinstance(name, str) else _NAME_BYTES):
+                    if found is not None:
+                        raise MalformedSignature(f"There is more than one {SIGNATURE_HEADER} header.")
+                    found = value
+        except (TypeError, ValueError, AttributeError) as error:
+            raise TypeError(HEADERS_WANTED) from error
         if isinstance(found, bytes):
             found = found.decode("latin-1")
         if found is None:
@@ -86,6 +95,7 @@ class Verifier:
         """The verified event of one request. Raises only VerificationError and MalformedEvent, whatever a stranger sends.
 
         ``headers`` is a mapping (read by its items, so that doubled headers show) or an iterable of pairs, as str or bytes,
-        with names in any case. ``body`` is the raw body, before anybody parsed it.
+        with names in any case. ``body`` is the raw body, before anybody parsed it. Anything else is a mistake of the program,
+        not of a stranger: TypeError.
         """
         return self.check(self.signature(headers), body)

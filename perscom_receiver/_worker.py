@@ -23,7 +23,7 @@ from ._planner import AT_ONCE, Planner
 from ._retry import RetryPolicy
 from ._router import Handler, Router
 from ._running import WorkerThread, run_until_signal, working
-from .queue import Claim, Connection, Task
+from .queue import Claim, Connection, Task, Told
 
 __all__ = ["Worker"]
 
@@ -52,7 +52,8 @@ class Worker:
     harmless. ``lease`` is in seconds: how long a crashed worker's tasks wait for another one. ``running`` bounds the tasks of
     all handlers at once, for processes that share the work; handlers that hang use it up. ``grace`` is the seconds that running
     handlers get when the worker stops. ``around`` makes a context for each call of a handler, entered in the handler's own
-    thread or task: ``flask_app.app_context``.
+    thread or task: ``flask_app.app_context``. ``speed`` is how many seconds of the inbox's ``now`` pass in one: for
+    demonstrations and tests, whose clocks may run fast.
     """
 
     def __init__(
@@ -65,18 +66,20 @@ class Worker:
         running: int | None = None,
         grace: float = 10.0,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
+        speed: float = 1.0,
     ) -> None:
-        if lease < 2 * BEAT or (running is not None and running < 1) or grace < 0:
-            raise ConfigurationError(f"A Worker needs lease >= {2 * BEAT:.0f} s, running >= 1 and grace >= 0.")
+        if lease < 2 * BEAT or (running is not None and running < 1) or grace < 0 or speed <= 0:
+            raise ConfigurationError(f"A Worker needs lease >= {2 * BEAT:.0f} s, running >= 1, grace >= 0 and speed > 0.")
         self.inbox = inbox
         self.router = router
         self.id = ""
         """Made anew by each run: a worker that was made before a fork is another one in each process."""
         self._retry = retry or RetryPolicy()
-        self._lease = lease
+        self._lease = lease * speed
         self._running = running
         self._grace = grace
         self._around = around
+        self._speed = speed
         self._runs = False
         self._planner = Planner(inbox, router)
         self._tasks: dict[asyncio.Task[None], Task] = {}
@@ -100,8 +103,9 @@ class Worker:
         try:
             while not stop.is_set():
                 wake.clear()
-                if not (await self._planner.open_lanes() and await self._step(wake)):
-                    await _wait(wake, POLL)
+                pause = await self._step(wake) if await self._planner.open_lanes() else POLL
+                if pause:
+                    await _wait(wake, pause / self._speed)
         finally:
             unlisten()
             await self._drain()  # with signs of life: leases are renewed until the last handler has ended
@@ -130,28 +134,30 @@ class Worker:
         """Work until SIGTERM or Ctrl-C, in the main thread of a process of its own; then close the inbox."""
         run_until_signal(self)
 
-    async def _step(self, wake: asyncio.Event) -> bool:
-        """Make tasks of new events, and begin what is due. False when there was nothing to do."""
+    async def _step(self, wake: asyncio.Event) -> float:
+        """Make tasks of new events, and begin what is due. Seconds of the inbox until the next look."""
         room = AT_ONCE if self._running is None else min(AT_ONCE, self._running - len(self._tasks))
         try:
             due, pending = await self.inbox.database.aread(self._planner.look)
             if pending:
                 plans = self._planner.plans(pending)
                 await self.inbox.database.awrite(lambda connection: self.inbox.plan(connection, plans))
-            elif due is None or due > self.inbox.now() or room <= 0:
-                return False
+            elif due is None or room <= 0:
+                return POLL
+            elif (ahead := due - self.inbox.now()) > 0:
+                return min(ahead, POLL)  # a lane that rests is called when its rest is over, not half a second later
             running = list(self._tasks.values())
             claims = await self.inbox.database.awrite(lambda connection: self._claims(connection, room, running))
         except Unavailable as error:
             _log.error("The worker pauses: %s", error)
-            return False
+            return POLL
         for claim in claims:
             for task in claim.tasks:
                 attempt = asyncio.create_task(self._work(self._planner.handlers[claim.lane.name], task))
                 self._tasks[attempt] = task
                 attempt.add_done_callback(self._tasks.pop)
                 attempt.add_done_callback(lambda _: wake.set())
-        return bool(claims or pending)
+        return 0.0 if claims or pending else POLL
 
     def _claims(self, connection: Connection, room: int, running: Collection[Task]) -> list[Claim]:
         """Claims of one ready lane after the other, until there is none or no room."""
@@ -175,7 +181,7 @@ class Worker:
         result = cut_off_too_often(handler, task, retry, self.inbox.now())
         if result is None:
             try:
-                result = done(handler, task, await call(handler, task, self._around))
+                result = done(handler, task, await call(handler, task, await self._told(handler, task), self._around))
             except BaseException as error:
                 if isinstance(error, GeneratorExit) or (isinstance(error, asyncio.CancelledError) and is_cut_off()):
                     raise
@@ -185,6 +191,11 @@ class Worker:
         # What was done must be remembered, or it would be done again: a disk that is full for a while is waited for.
         while await self._try(lambda connection: self.inbox.queue.settle(connection, task, result, self.inbox.now())) is None:
             await asyncio.sleep(1)
+
+    async def _told(self, handler: Handler, task: Task) -> tuple[Told, ...]:
+        if handler.group is None or not task.receipts:
+            return ()
+        return await self.inbox.database.aread(lambda connection: self.inbox.queue.told(connection, task))
 
     async def _beat(self) -> None:
         """Signs of life, renewals of leases and, once an hour, forgetting what is too old."""
@@ -203,7 +214,7 @@ class Worker:
                 self._leased_until = until
             if time.monotonic() - pruned > PRUNE and not await self._try(inbox.prune):
                 pruned = time.monotonic()
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(BEAT / self._speed)
 
     async def _drain(self) -> None:
         """Let what runs come to an end; cut off what does not, and give its lease back."""

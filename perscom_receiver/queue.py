@@ -9,6 +9,7 @@ it is about, and a receipt is kept in the same transaction as what follows from 
 * **claim** leases tasks of the lane that has been ready longest; a lease is renewed while the work lives.
 * **start** is committed directly before the work is done. A crash before it is repeated without a second thought; after it, and
   without a receipt, nobody knows whether the work was done: such a task is *unclear*, and the lane's setting decides.
+* A **group** is handled as one task: its first member waits for the others, all are leased, started and settled together.
 * **settle** carries the number of the attempt and is refused when it is no longer the newest: a worker that lost its lease
   changes nothing.
 
@@ -20,11 +21,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from ._database import Connection, Database
-from ._leases import keep_attempt, lease_task, refresh, rest, take_back
+from ._leases import join, keep_attempt, lease_together, read_told, refresh, rest, take_back
 from ._restore import Restored
-from ._tasks import Claim, Lane, Result, State, Task
+from ._tasks import LONGEST_WINDOW, Claim, Group, Lane, Result, State, Task, Told
 
-__all__ = ["Claim", "Connection", "Database", "Lane", "Queue", "Restored", "Result", "State", "Task"]
+__all__ = ["Claim", "Connection", "Database", "Group", "Lane", "Queue", "Restored", "Result", "State", "Task", "Told"]
 
 
 class Queue:
@@ -66,17 +67,22 @@ class Queue:
         event: int,
         *,
         due: float,
-        group_key: str | None = None,
+        group: Group | None = None,
         entity: str | None = None,
     ) -> bool:
         """Add a task for the row ``event``, not before ``due``. False when the lane has one for that event already.
 
-        ``entity`` is what the event is about (``rankrecord/17``): tasks get the receipts of their lane about the same one.
+        With a ``group`` it waits for others from ``due`` on, or is due with those that wait already; one that comes too late is
+        due at once, and is of the group nevertheless. ``entity`` is what the event is about (``rankrecord/17``): tasks get the
+        receipts of their lane about the same one.
         """
+        key, first = None, None
+        if group is not None:
+            key, (first, due) = group.key, join(connection, lane, event, group, due)
         added = connection.execute(
-            "INSERT INTO task (lane, event, group_key, entity, due) VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO task (lane, event, group_key, group_first, entity, due) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (event, lane) DO NOTHING",
-            (lane, event, group_key, entity, due),
+            (lane, event, key, first, entity, due),
         ).rowcount
         if added:
             connection.execute(
@@ -104,6 +110,15 @@ class Queue:
         )
         return [(str(name), int(count)) for name, count in rows]
 
+    def receipts(self, connection: Connection, lane: str, n: int = 10) -> list[str]:
+        """The newest receipts of the lane called ``lane``, newest first."""
+        rows = connection.execute(
+            "SELECT receipt FROM task WHERE lane = (SELECT id FROM lane WHERE site = ? AND queue = ? AND name = ?)"
+            " AND receipt IS NOT NULL ORDER BY id DESC LIMIT ?",
+            (self.site, self.name, lane, n),
+        )
+        return [str(receipt) for (receipt,) in rows]
+
     def claim(
         self, connection: Connection, now: float, lease: float, n: int, lanes: Collection[int] | None = None
     ) -> Claim | None:
@@ -128,33 +143,42 @@ class Queue:
             "SELECT id FROM task WHERE lane = ? AND state = 0 AND due <= ? ORDER BY due, id LIMIT ?",
             (lane.id, now, max(0, min(n, lane.width - running))),
         ).fetchall()
-        tasks = tuple(lease_task(connection, row[0], now + lease) for row in waiting)
+        tasks = tuple(task for row in waiting if (task := lease_together(connection, row[0], now + lease)) is not None)
         refresh(connection, lane.id)
         return Claim(lane, tasks)
 
+    def told(self, connection: Connection, task: Task) -> tuple[Told, ...]:
+        """The events that the receipts of ``task`` stand for, oldest first, as far as their bodies are kept; at most 200."""
+        return read_told(connection, task)
+
     def start(self, connection: Connection, task: Task, now: float) -> bool:
         """Mark that the work begins now. False when the lease was lost, or may be at any moment: leave the task alone."""
-        started = connection.execute(
-            "UPDATE task SET started = ? WHERE id = ? AND attempt = ? AND state = 1 AND lease > ?",
-            (now, task.id, task.attempt, now),
-        )
-        return started.rowcount == 1
+        held = "WHERE id = ? AND attempt = ? AND state = 1 AND lease > ?"
+        for one in task.all:
+            if connection.execute(f"SELECT 1 FROM task {held}", (one.id, one.attempt, now)).fetchone() is None:
+                return False
+        for one in task.all:
+            connection.execute(f"UPDATE task SET started = ? {held}", (now, one.id, one.attempt, now))
+        return True
 
     def renew(self, connection: Connection, tasks: Iterable[Task], until: float) -> None:
         """Let the leases that are still held end at ``until``. A lost one stays lost; ``settle`` will tell."""
         lanes = set()
-        for task in tasks:
+        for one in (one for task in tasks for one in task.all):
             lanes.update(
                 connection.execute(
                     "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1 RETURNING lane",
-                    (until, task.id, task.attempt),
+                    (until, one.id, one.attempt),
                 ).fetchall()
             )
         for (lane,) in lanes:  # a lease may also become shorter, when a clock that ran ahead was set right
             refresh(connection, lane)
 
     def settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
-        """Keep how the attempt ended. False, and nothing is changed, when it is no longer the newest."""
+        """Keep how the attempt ended, for the whole group. False, and nothing is changed, when it is no longer the newest."""
+        return max([self._settle(connection, one, result, now) for one in task.all])
+
+    def _settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
         row = connection.execute(
             "SELECT lane, started FROM task WHERE id = ? AND attempt = ? AND state = 1", (task.id, task.attempt)
         ).fetchone()
@@ -180,22 +204,27 @@ class Queue:
 
     def release(self, connection: Connection, tasks: Iterable[Task], now: float) -> None:
         """Give leases back at once, for a worker that stops. A task that was started is unclear at its next claim."""
-        for task in tasks:
+        for one in (one for task in tasks for one in task.all):
             row = connection.execute(
                 "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1 RETURNING lane",
-                (now, task.id, task.attempt),
+                (now, one.id, one.attempt),
             ).fetchone()
             if row is not None:
                 refresh(connection, row[0])
 
     def bound(self, connection: Connection, latest: float) -> None:
-        """Let nothing wait or be leased beyond ``latest``: a clock that ran ahead must not park a lane for years."""
+        """Let nothing wait or be leased beyond ``latest``: a clock that ran ahead must not park a lane for years.
+
+        What waits for its group may wait a day longer.
+        """
         for (lane,) in connection.execute(
             "SELECT id FROM lane WHERE site = ? AND queue = ?", (self.site, self.name)
         ).fetchall():
             moved = connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before > ?", (latest, lane, latest))
             moved_tasks = connection.execute(
-                "UPDATE task SET due = ? WHERE lane = ? AND state = 0 AND due > ?", (latest, lane, latest)
+                "UPDATE task SET due = ? WHERE lane = ? AND state = 0"
+                " AND due > ? + CASE WHEN group_key IS NULL THEN 0 ELSE ? END",
+                (latest, lane, latest, LONGEST_WINDOW),
             )
             leases = connection.execute(
                 "UPDATE task SET lease = ? WHERE lane = ? AND state = 1 AND lease > ?", (latest, lane, latest)
@@ -227,16 +256,25 @@ class Queue:
         return row is not None
 
     def revive(self, connection: Connection, task: int, now: float) -> bool:
-        """Let a dead task run again. False when this site has no dead task of that id, or the body of its event is gone."""
+        """Let a dead task run again, with the rest of its group.
+
+        False when this site has no dead task of that id, or the body of its event is gone.
+        """
+        readable = "event IN (SELECT id FROM event WHERE body IS NOT NULL)"
         row = connection.execute(
-            "UPDATE task SET state = 0, due = ?, settled = NULL WHERE id = ? AND state = 3 AND lane IN"
-            " (SELECT id FROM lane WHERE site = ? AND queue = ?) AND event IN (SELECT id FROM event WHERE body IS NOT NULL)"
-            " RETURNING lane",
-            (now, task, self.site, self.name),
+            f"SELECT lane, group_key, group_first FROM task WHERE id = ? AND state = 3 AND {readable} AND lane IN"
+            " (SELECT id FROM lane WHERE site = ? AND queue = ?)",
+            (task, self.site, self.name),
         ).fetchone()
-        if row is not None:
-            refresh(connection, row[0])
-        return row is not None
+        if row is None:
+            return False
+        connection.execute(
+            f"UPDATE task SET state = 0, due = ?, settled = NULL WHERE state = 3 AND {readable}"
+            " AND (id = ? OR (lane = ? AND group_key = ? AND group_first = ?))",
+            (now, task, *row),
+        )
+        refresh(connection, row[0])
+        return True
 
     def _among(self, lanes: Collection[int] | None) -> tuple[str, tuple[object, ...]]:
         """The condition that a lane is one of ``lanes``, or any of this site and name, and its parameters."""

@@ -45,6 +45,8 @@ PLACES = {
         "_typeshed": ["flask.py", "wsgi.py"],  # for type checkers alone
         "psycopg": ["_postgres*.py"],
         "nats": ["_nats*.py"],
+        "pytest": ["testing/*_suite/*.py"],
+        "hypothesis": ["testing/*_suite/*.py"],
     },
     "perscom_adapters": {
         "aiohttp": ["_http.py", "discord.py", "slack.py", "telegram.py", "testing/*.py"],
@@ -55,7 +57,7 @@ PLACES = {
     "perscom_sender": {"aiohttp": ["_http.py", "_transport*.py"]},
     "perscom_bridge": {library: ["*"] for library in BRIDGE},
 }
-SINGLE = ("jinja2", "prometheus_client", "structlog", "uvicorn", "uvloop")
+SINGLE = ("prometheus_client", "structlog", "uvicorn", "uvloop")
 """Libraries of the bridge that one module alone knows."""
 
 

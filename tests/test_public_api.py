@@ -21,9 +21,14 @@ PROMISED = {
     "perscom_receiver": """
         Secret Secrets sign verify Verifier Event EVENT_NAMES Router Receiver SQLiteInbox Worker php_json explain PerscomError
         VerificationError MalformedEvent PayloadTooLarge MethodRefused ConfigurationError DestinationError DeliveryError
+        Refusal MissingSignature MalformedSignature EmptyBody SignatureMismatch ExpiredSecret StaleEvent BodyTimeout Unavailable
+        RetryPolicy Context Handler Health DeadLetter Purged Explanation
+        UNSET User Record RankRecord AssignmentRecord AwardRecord QualificationRecord CombatRecord ServiceRecord Calendar
+        CalendarEvent PerscomMessage Submission Related
     """,
-    "perscom_receiver.queue": "Database Queue",
-    "perscom_receiver.testing": "signed_request",
+    "perscom_receiver.queue": "Database Queue Connection Lane Task Claim Result State Restored",
+    "perscom_receiver.testing": "signed_request make_event sample",
+    "perscom_receiver.testing.queue_suite": "QueueSuite Store Handle",
     "perscom_receiver.starlette": "SignatureMiddleware current_event webhook_app",
     "perscom_receiver.flask": "Perscom SignatureMiddleware current_event webhook_blueprint",
     "perscom_receiver.asgi": "SignatureMiddleware current_event webhook_app",
@@ -32,6 +37,7 @@ PROMISED = {
     "perscom_adapters.discord": "payload",
     "perscom_adapters.slack": "payload",
     "perscom_adapters.telegram": "payload",
+    "perscom_adapters.testing": "ChatStandIn",
     "perscom_sender": "php_json",
 }
 
@@ -70,7 +76,7 @@ def bound_names(module: ModuleType) -> set[str]:
                 names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
             case ast.AnnAssign(target=ast.Name(id=name)):
                 names.add(name)
-            case ast.ImportFrom() if node.level and hasattr(module, "__path__"):
+            case ast.ImportFrom(level=1) if hasattr(module, "__path__"):
                 names |= {alias.asname or alias.name for alias in node.names}
     return {name for name in names if not name.startswith("_")}
 

@@ -1,21 +1,15 @@
-"""The kinds of destinations and of stores that the suites run on: one :class:`Kit` or :class:`Store` each, and lists of them.
+"""The kinds of destinations that the suite runs on: one :class:`Kit` each, and a list of them.
 
 A further platform is one more ``Kit``: how to make a destination in a new place of the stand-in, and in what words its platform
-says the few things that every destination must understand. A further database is one more ``Store``: how a process opens it,
-how a program of somebody else writes into it, and what a crash leaves of it.
+says the few things that every destination must understand.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
-from itertools import count
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 import aiohttp
@@ -26,8 +20,6 @@ from perscom_adapters import discord as discord_adapter
 from perscom_adapters import slack as slack_adapter
 from perscom_adapters import telegram as telegram_adapter
 from perscom_adapters.testing import ChatStandIn, Rate, Say
-from perscom_receiver.queue import Connection, Database
-from perscom_receiver.testing import make_event
 
 
 class Kit(ABC):
@@ -230,75 +222,3 @@ def play(request: pytest.FixtureRequest) -> Play:
         return asyncio.run(main())
 
     return run
-
-
-class Store(ABC):
-    """One kind of store, in a new place of its own."""
-
-    name: str
-
-    @abstractmethod
-    def __init__(self, folder: Path) -> None:
-        """In ``folder``, for a store that is a file."""
-
-    @abstractmethod
-    def open(self) -> Database:
-        """A handle of its own, as another process has one. The caller closes it."""
-
-    @abstractmethod
-    def foreign(self) -> AbstractContextManager[Connection]:
-        """A connection of a program that knows nothing of queues, in a transaction that ends with COMMIT or ROLLBACK."""
-
-    @abstractmethod
-    def crash(self, database: Database, work: Callable[[Connection], object]) -> None:
-        """The machine goes down when ``database`` has done ``work`` and not committed it. Whatever is opened from now on finds
-        what that leaves; what was opened before is of no further use, but is closed all the same.
-        """
-
-    @staticmethod
-    def event(connection: Connection, site: str = "default") -> int:
-        """The row of a new event."""
-        event = make_event("user.created")
-        row = connection.execute(
-            "INSERT INTO event (site, created, digest, endpoint, name, received, body) VALUES (?, ?, ?, '', ?, 5, ?)"
-            " RETURNING id",
-            (site, event.created_us, bytes.fromhex(event.id), event.name, event.body),
-        ).fetchone()
-        return int(row[0])
-
-
-class SQLite(Store):
-    name = "sqlite"
-
-    def __init__(self, folder: Path) -> None:
-        self._places = (folder / f"{number}.db" for number in count())
-        self._path = next(self._places)
-
-    def open(self) -> Database:
-        return Database(self._path)
-
-    @contextmanager
-    def foreign(self) -> Iterator[Connection]:
-        with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-
-    def crash(self, database: Database, work: Callable[[Connection], object]) -> None:
-        before, self._path = self._path, next(self._places)
-
-        def go_down(connection: Connection) -> None:
-            work(connection)
-            for suffix in ("", "-wal"):  # the third file is memory, which a crash empties
-                shutil.copy(f"{before}{suffix}", f"{self._path}{suffix}")
-
-        database.write(go_down, timeout=10)
-
-
-STORES: tuple[type[Store], ...] = (SQLite,)
-
-
-@pytest.fixture(params=STORES, ids=lambda kind: kind.name)
-def kind(request: pytest.FixtureRequest) -> type[Store]:
-    """Makes a store in a new place."""
-    found: type[Store] = request.param
-    return found

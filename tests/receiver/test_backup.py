@@ -71,7 +71,7 @@ def ids(path: Path) -> list[str]:
 def plan(inbox: SQLiteInbox, *lanes: str) -> None:
     def work(connection: Connection) -> None:
         numbers = [inbox.queue.lane(connection, lane, width=100) for lane in lanes]
-        inbox.plan(connection, [(found, numbers) for found in inbox.pending(connection, 100)])
+        inbox.plan(connection, [(found, dict.fromkeys(numbers)) for found in inbox.pending(connection, 100)])
 
     inbox.database.write(work)
 

@@ -71,6 +71,11 @@ def test_other_refusals_speak_for_themselves(refusal: Refusal, words: str) -> No
     assert words in head_cause(refusal)
 
 
+def test_of_a_body_that_was_not_taken_the_log_calls_no_secret_right() -> None:
+    told = head_cause(PayloadTooLarge("The body has more than 5 bytes."), signature=SECRETS[0].sign(b""))
+    assert told == "The body has more than 5 bytes."
+
+
 @pytest.mark.parametrize(
     ("signature", "words"),
     [

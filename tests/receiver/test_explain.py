@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perscom_receiver import ConfigurationError, Explanation, Secret, explain, php_json, sign
+from perscom_receiver import ConfigurationError, Explanation, Secret, Verifier, explain, php_json, sign
+from perscom_receiver._gate import Gate, Intake
 from perscom_receiver.testing import signed_request
 
 SECRET = "9mK2pQ7vX4nL8sT1wZ6bR3yC5dF0gH2j"
@@ -240,7 +241,58 @@ def test_a_get_is_a_webhook_a_redirected_post_or_a_visit(headers: dict[str, str]
 def test_what_else_is_refused_says_why_itself(body: bytes, cause: str) -> None:
     explanation = explained(body, sign(body, SECRET))
     assert explanation.cause == cause
-    assert explanation.certain == (cause == "malformed event")
+    assert explanation.certain == (cause != "empty body")
+
+
+@pytest.mark.parametrize(("change", "fits"), [(bytes, True), (lambda body: body + b" ", False)], ids=["signed", "changed"])
+def test_of_a_body_over_the_receivers_own_bound_it_is_said_whether_its_signature_fits(
+    change: Callable[[bytes], bytes], fits: bool
+) -> None:
+    body = change(BODY)
+    explanation = explain(HEADERS, body, SECRETS, max_body=len(body) - 1)
+    assert (explanation.cause, explanation.certain, explanation.secret_is_right) == ("payload too large", fits, fits)
+    assert explanation.why == f"The body has {len(body)} bytes, and more than {len(body) - 1} are answered with 413."
+    fitting = "The one of these bytes under 'secret 2'."
+    assert explanation.signature == (
+        fitting if fits else "64 hex digits, well formed, but not the one of these bytes under any live secret."
+    )
+    assert explanation.remedy.endswith("an app of your own may have a larger max_body.")
+    assert explain(HEADERS, body, SECRETS, max_body=len(body)).cause == ("genuine" if fits else "white space")
+
+
+def test_a_body_that_a_larger_receiver_takes_is_explained_without_the_memory_that_requests_share() -> None:
+    headers, body = signed_request("message.created", SECRET, message="x" * 6 * 2**20)
+    assert explain(headers, body, SECRETS).cause == "payload too large"
+    with Intake(Gate(Verifier(SECRET), max_body=64 * 2**20)) as intake:
+        intake.add(bytes(60 * 2**20))
+        assert explain(headers, body, SECRETS, max_body=8 * 2**20).cause == "genuine"
+    with pytest.raises(ConfigurationError, match="max_body"):
+        explain(headers, body, SECRETS, max_body=0)
+
+
+NO_HEADERS: dict[str, Any] = {
+    "nothing": None,
+    "a number": 5,
+    "a text": "Signature: abc",
+    "names that are numbers": {1: "x"},
+    "names without pairs": ["Signature"],
+    "three of a kind": [("Signature", SIGNATURE, "x")],
+    "a name that is a list": [(list("Signature"), SIGNATURE)],
+}
+
+
+@pytest.mark.parametrize("name", NO_HEADERS)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_headers_that_are_none_are_a_mistake_in_the_call(name: str, method: str) -> None:
+    with pytest.raises(TypeError, match=r"headers must be a mapping, or an iterable of \(name, value\) pairs"):
+        explain(NO_HEADERS[name], BODY, SECRETS, method=method)
+
+
+@pytest.mark.parametrize("body", [BODY.decode(), "", None, {"event": "webhook.test"}, memoryview(BODY)], ids=lambda body: type(body).__name__)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_body_that_is_no_bytes_is_a_mistake_in_the_call(body: Any, method: str) -> None:
+    with pytest.raises(TypeError, match=f"body must be the raw bytes that arrived, not {type(body).__name__}"):
+        explain(HEADERS, body, SECRETS, method=method)
 
 
 def test_headers_may_be_pairs_of_bytes_and_are_read_once() -> None:

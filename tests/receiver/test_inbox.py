@@ -92,7 +92,7 @@ def plan(inbox: SQLiteInbox, *lanes: str) -> None:
 
     def work(connection: Connection) -> None:
         ids = [inbox.queue.lane(connection, lane, width=100) for lane in lanes]
-        inbox.plan(connection, [(found, ids) for found in inbox.pending(connection, 1000)])
+        inbox.plan(connection, [(found, dict.fromkeys(ids)) for found in inbox.pending(connection, 1000)])
 
     inbox.database.write(work)
 
@@ -310,8 +310,8 @@ class TestPlans:
 
         def twice(connection: Connection) -> None:
             lanes = [inbox.queue.lane(connection, name) for name in ("one", "two")]
-            inbox.plan(connection, [(found, lanes)])
-            inbox.plan(connection, [(found, lanes)])
+            inbox.plan(connection, [(found, dict.fromkeys(lanes))])
+            inbox.plan(connection, [(found, dict.fromkeys(lanes))])
 
         inbox.database.write(twice)
         inbox.database.write(twice)
@@ -464,7 +464,7 @@ class TestSuperseded:
 
         def plan_some(inbox: SQLiteInbox) -> None:
             found = inbox.database.read(lambda c: inbox.pending(c, 7))
-            inbox.database.write(lambda c: inbox.plan(c, [(each, ()) for each in found]))
+            inbox.database.write(lambda c: inbox.plan(c, [(each, {}) for each in found]))
 
         def work(inbox: SQLiteInbox) -> None:
             while not done.is_set() or inbox.health().oldest is not None:

@@ -139,6 +139,6 @@ def test_events_that_pile_up_are_not_read_all_at_once(inbox: SQLiteInbox) -> Non
     seen = []
     while found:
         seen += [each.row for each in found]
-        inbox.database.write(lambda connection, found=found: inbox.plan(connection, [(each, ()) for each in found]))
+        inbox.database.write(lambda connection, found=found: inbox.plan(connection, [(each, {}) for each in found]))
         found = inbox.database.read(lambda connection: inbox.pending(connection, 100))
     assert seen == list(range(1, 13))

@@ -43,7 +43,7 @@ def add(inbox: SQLiteInbox, *events: Event) -> None:
 def plan(inbox: SQLiteInbox, width: int = 100) -> int:
     def work(connection: Connection) -> int:
         lane = inbox.queue.lane(connection, "discord", width=width)
-        inbox.plan(connection, [(found, [lane]) for found in inbox.pending(connection, 1000)])
+        inbox.plan(connection, [(found, {lane: None}) for found in inbox.pending(connection, 1000)])
         return lane
 
     return inbox.database.write(work)

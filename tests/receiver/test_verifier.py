@@ -32,6 +32,7 @@ from perscom_receiver import (
     VerificationError,
     Verifier,
     sign,
+    verify,
 )
 
 SECRET = "9mK2pQ7vX4nL8sT1wZ6bR3yC5dF0gH2j"
@@ -282,6 +283,28 @@ def test_verifying_writes_nothing_to_the_log(caplog: pytest.LogCaptureFixture) -
         with pytest.raises(VerificationError):
             verifier.event({"Signature": "0" * 64}, BODY)
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [None, 5, "Signature", ["Signature"], {1: SIGNATURE}, [("Signature", SIGNATURE, "x")], [((1,) * 9, SIGNATURE)]],
+    ids=["None", "number", "text", "names", "numbers as names", "threes", "tuple as name"],
+)
+def test_headers_that_are_none_are_a_mistake_of_the_program_that_says_what_is_wanted(headers: Any) -> None:
+    with pytest.raises(TypeError, match=r"headers must be a mapping, or an iterable of \(name, value\) pairs"):
+        Verifier(SECRET).event(headers, BODY)
+
+
+@pytest.mark.parametrize("body", ['{"event":"webhook.test"}', {"event": "webhook.test"}, ["x"]])
+def test_a_body_that_is_no_bytes_is_a_mistake_of_the_program_that_says_what_is_wanted(body: Any) -> None:
+    checks: list[Callable[[], object]] = [
+        lambda: Verifier(SECRET).event({"Signature": SIGNATURE}, body),
+        lambda: verify(body, SIGNATURE, SECRET),
+        lambda: sign(body, SECRET),
+    ]
+    for check in checks:
+        with pytest.raises(TypeError, match=f"body must be the raw bytes that arrived, not {type(body).__name__}"):
+            check()
 
 
 def test_white_space_around_the_header_is_no_part_of_its_value() -> None:

@@ -1010,7 +1010,7 @@ class TestClocks:
 
         def die(connection: Any) -> None:
             lanes = [inbox.queue.lane(connection, "handler")]
-            inbox.plan(connection, [(found, lanes) for found in inbox.pending(connection, 1)])
+            inbox.plan(connection, [(found, dict.fromkeys(lanes)) for found in inbox.pending(connection, 1)])
             inbox.queue.claim(connection, clock.now, 30, 1, lanes)
 
         inbox.database.write(die)

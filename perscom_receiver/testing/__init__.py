@@ -8,6 +8,8 @@ Each call makes a new event: ``created`` is now, ``request_id`` and ``trace_id``
 replaces something: ``created`` (an aware datetime, or any text, taken as it is), ``request_id``, ``trace_id``, ``data`` and
 ``changes`` are the members of the envelope; every other keyword sets one key of ``data``, and nothing besides (setting
 ``user_id`` leaves the ``user`` relation alone). All people in the samples are invented.
+
+For stores of queues there is a suite of tests of its own: ``perscom_receiver.testing.queue_suite``.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ from difflib import get_close_matches
 from typing import Any
 from uuid import uuid4
 
-from . import _samples
-from ._event import Event
-from ._php_json import php_json
-from ._signature import SIGNATURE_HEADER, sign
+from .. import _samples
+from .._event import Event
+from .._php_json import php_json
+from .._signature import SIGNATURE_HEADER, sign
 
 __all__ = ["make_event", "sample", "signed_request"]
 

@@ -1,0 +1,44 @@
+"""What workers and the operator may do, for hypothesis to choose from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ._desk import LEASE
+from ._model import LANES, RESULTS
+
+__all__ = ["Call", "of_a_worker", "of_the_operator", "some_lanes", "waits"]
+
+Call = tuple[str, dict[str, Any]]
+
+
+def call(name: str, /, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Call]:
+    """A method of the machine, and what it is given."""
+    return st.tuples(st.just(name), st.fixed_dictionaries(arguments))
+
+
+some_lanes = st.sets(st.sampled_from(list(LANES)), min_size=1)
+places = st.integers(0, 9)
+waits = st.sampled_from([0.0, 0.0, 0.0, 1.0, LEASE])
+of_a_worker = st.lists(
+    st.one_of(
+        call("claim", lanes=st.none() | some_lanes, room=st.integers(1, 5), lease=st.sampled_from([LEASE, LEASE, 1.0])),
+        call("start"),
+        call("settle", which=places, how=st.sampled_from(list(RESULTS)), wait=waits),
+        call("renew"),
+        call("release", which=places),
+        call("jump", seconds=st.sampled_from([-1e6, -LEASE, -1.0, 1.0, LEASE, 3 * LEASE])),
+        call("die"),
+    ),
+    min_size=1,
+    max_size=6,
+)
+of_the_operator = st.one_of(
+    call("another_width", name=st.sampled_from(list(LANES)), width=st.integers(1, 3)),
+    call("resume"),
+    call("revive", which=places),
+    call("bury", which=places),
+    call("bound", ahead=st.sampled_from([1.0, 2 * LEASE])),
+)

@@ -1,0 +1,59 @@
+"""The suite as one class."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from ._any_order import AnyOrder
+from ._claims import Claims
+from ._desk import Desk
+from ._leases import Bounds, Leases, Unclear
+from ._outcomes import Burials, DeadTasks, Outcomes, Receipts
+from ._sharing import Enqueueing, Processes
+from ._store import Handle, Store
+
+__all__ = ["QueueSuite"]
+
+
+class QueueSuite(Claims, Leases, Unclear, Bounds, Outcomes, Receipts, DeadTasks, Burials, Enqueueing, Processes):
+    """All that the queue promises, as tests. Subclass it, under a name that pytest collects, and say how a store is made."""
+
+    examples = 60
+    """How many orders of calls, clocks and crashes are tried, each of up to 40 steps."""
+
+    def new_store(self, folder: Path) -> Store:
+        """A new store, without events and tasks. ``folder`` is an empty one, for a store that is a file."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return self.new_store(tmp_path)
+
+    @pytest.fixture
+    def database(self, store: Store) -> Iterator[Handle]:
+        with closing(store.open()) as database:
+            yield database
+
+    @pytest.fixture
+    def desk(self, store: Store, database: Handle) -> Desk:
+        return Desk(store, database)
+
+    def test_no_order_of_calls_clocks_and_crashes_breaks_the_queue(self, tmp_path: Path) -> None:
+        """A state machine of hypothesis; :attr:`examples` says how long it searches."""
+        folder, new_store = tmp_path / "store", self.new_store
+
+        class Machine(AnyOrder):
+            def __init__(self) -> None:
+                shutil.rmtree(folder, ignore_errors=True)  # of the example before
+                folder.mkdir()
+                super().__init__(new_store(folder))
+
+        how = settings(max_examples=self.examples, stateful_step_count=40, deadline=None)
+        run_state_machine_as_test(Machine, settings=how)
