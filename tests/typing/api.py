@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, assert_never, assert_type
 from wsgiref.types import WSGIApplication
 
@@ -36,10 +37,12 @@ from perscom_receiver import (
     Context,
     DestinationError,
     Event,
+    Group,
     Handler,
     MalformedEvent,
     PerscomError,
     PerscomMessage,
+    Purged,
     QualificationRecord,
     RankRecord,
     Receiver,
@@ -53,6 +56,7 @@ from perscom_receiver import (
     ServiceRecord,
     SQLiteInbox,
     Submission,
+    Told,
     User,
     VerificationError,
     Verifier,
@@ -62,7 +66,9 @@ from perscom_receiver import (
     sign,
     verify,
 )
-from perscom_receiver.testing import signed_request
+from perscom_receiver.queue import Claim, Connection, Database, Queue, Restored
+from perscom_receiver.testing import make_event, sample, signed_request
+from perscom_receiver.testing.queue_suite import QueueSuite, Store
 
 body = b"{}"
 
@@ -189,6 +195,13 @@ async def mirror(event: Event, context: Context) -> RetryPolicy | None:
 def three(event: Event, context: Context, more: str) -> None: ...
 
 
+@router.on("*", name="grouped", group=lambda event: Group(event.request_id, window=5) if event.request_id else None)
+def together(event: Event, context: Context) -> int:
+    assert_type(context.others, tuple[Event, ...])
+    assert_type(context.told, tuple[Told, ...])
+    return 1 + len(context.others)
+
+
 assert_type(note(event), int)
 assert_type(router.handlers, tuple[Handler, ...])
 assert_type(router.matching(event), tuple[Handler, ...])
@@ -210,6 +223,38 @@ assert_type(RetryPolicy().delay(1, age=0, chance=0.5), float | None)
 
 async def store() -> None:
     assert_type(await inbox.aadd(event), bool)
+
+
+# Backups, and forgetting
+def show(done: int, total: int) -> None: ...
+
+
+database = inbox.database
+assert_type(database, Database)
+database.backup("monday.db")
+database.backup(Path("monday.db"), progress=show)
+database.backup("monday.db", show)  # type: ignore[call-arg]
+restored = database.restore("monday.db", progress=show)
+assert_type(restored, Restored)
+assert_type(restored.newest, float | None)
+assert_type(restored.waiting, int)
+assert_type(restored.replaced, Path | None)
+assert_type(restored.since, int | None)
+assert_type(database.rewrite(), bool)
+purged = inbox.purge_user(7)
+assert_type(purged, Purged)
+assert_type((purged.events, purged.dropped, purged.overwritten), tuple[int, int, bool])
+inbox.purge_user("7")  # type: ignore[arg-type]
+purged.events = 0  # type: ignore[misc]
+
+
+# The queue
+def claim(connection: Connection) -> Claim | None:
+    return Queue("default", "inbox").claim(connection, 0, 30, 10)
+
+
+assert_type(database.write(claim), Claim | None)
+assert_type(database.read(Queue("default", "inbox").next_ready), float | None)
 
 
 # Starlette and FastAPI
@@ -259,3 +304,18 @@ assert_type(perscom_receiver.wsgi.current_event({}), Event)
 
 # Testing
 assert_type(signed_request("rankrecord.created", secret="0123456789abcdef", user_id=7), tuple[dict[str, str], bytes])
+assert_type(make_event("rankrecord.created"), Event)
+sample("rankrecord.created")["data"]
+
+
+class File:
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "queue.db"
+
+    def open(self) -> Database:
+        return Database(self.path)
+
+
+class TestFile(QueueSuite):
+    def new_store(self, folder: Path) -> Store:
+        return File(folder)  # type: ignore[return-value]  # it has no foreign and no crash
