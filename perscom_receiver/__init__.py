@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ._health import Health
     from ._inbox import DeadLetter, SQLiteInbox
     from ._purge import Purged
+    from ._replay import Missed
     from ._resources import (
         AssignmentRecord,
         AwardRecord,
@@ -91,6 +92,7 @@ __all__ = [
     "MalformedEvent",
     "MalformedSignature",
     "MethodRefused",
+    "Missed",
     "MissingSignature",
     "Outcome",
     "PayloadTooLarge",
@@ -135,6 +137,7 @@ _LAZY = {
     "Difference": "_explain",
     "Explanation": "_explain",
     "Health": "_health",
+    "Missed": "_replay",
     "PerscomMessage": "_resources",
     "Purged": "_purge",
     "QualificationRecord": "_resources",

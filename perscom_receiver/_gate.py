@@ -93,11 +93,19 @@ _memory = _Memory(MAX_MEMORY)
 class Gate:
     """What one endpoint accepts. Safe for threads."""
 
-    def __init__(self, verifier: Verifier, *, max_body: int = MAX_BODY, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        *,
+        max_body: int = MAX_BODY,
+        refused: Callable[[Refusal, str], object] = lambda refusal, cause: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         if not 0 < max_body <= MAX_MEMORY:
             raise ConfigurationError(f"max_body must be between 1 byte and {MAX_MEMORY} bytes.")
         self.verifier = verifier
         self.max_body = max_body
+        self.refused = refused
         self._clock = clock
         self._told: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -204,6 +212,7 @@ def log_refusal(refusal: Refusal, intake: Intake, path: str, query: bool) -> Non
 
     cause = likely_cause(refusal, intake.method, query, intake.headers, intake.body(), intake.gate.verifier.secrets)
     _log.warning("refused %s %s: %d. %s", _plain(intake.method), _plain(path), refusal.status, cause)
+    intake.gate.refused(refusal, cause)
 
 
 def _plain(text: str) -> str:

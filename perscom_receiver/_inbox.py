@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -14,6 +15,7 @@ from ._health import Health, read_health
 from ._hidden import storable
 from ._pending import Pending, as_pending
 from ._purge import Purged, purge
+from ._replay import Missed, find_missed, replay
 from ._retention import forget_bodies, forget_entities, forget_events, give_up
 from ._watch import Watch
 from .queue import Connection, Database, Group, Queue
@@ -26,6 +28,7 @@ AHEAD = 60.0
 """Seconds that the sender's clock may be ahead of ours."""
 READ_AT_ONCE = 16 * 2**20
 """Bytes of bodies that are read together."""
+REPLAYED_AT_ONCE = 100
 BESIDE_BODY = 1024
 """Bytes of memory that an event takes beside its body while it waits for the disk."""
 _DAY = 86_400
@@ -225,6 +228,26 @@ class SQLiteInbox:
     def resume(self, handler: str) -> bool:
         """End the pause of a handler whose destination was switched off. False when it is not paused."""
         return self.database.write(lambda connection: self.queue.resume(connection, handler), wake=True)
+
+    def missed(self, handler: str, wants: Callable[[Event], bool], *, since: float = 0.0) -> Missed:
+        """The stored events that ``handler`` was never given and now ``wants``; a new handler gets only what is new.
+
+        ``since`` is in seconds since 1970, by our own clock. Blocks while all that is stored since then is read.
+        """
+        return find_missed(self.database, self.queue, handler, wants, since)
+
+    def replay(self, handler: str, rows: Sequence[int], *, group: Callable[[Event], Group | None] = lambda event: None) -> int:
+        """Give ``handler`` the events that :meth:`missed` found, in that order, each once however often this is called.
+
+        Returns how many are new to it. They are handled like any others, by the worker that has such a handler, now or later;
+        ``group`` is the handler's own. Blocks for a commit for each hundred, so that others can commit in between.
+        """
+        made = 0
+        for start in range(0, len(rows), REPLAYED_AT_ONCE):
+            some = rows[start : start + REPLAYED_AT_ONCE]
+            work = partial(replay, queue=self.queue, handler=handler, rows=some, group=group, now=self.now())
+            made += self.database.write(work, wake=True)
+        return made
 
     def purge_user(self, *users: int, also: Callable[[Connection], object] | None = None) -> Purged:
         """Forget what is stored about the users of PERSCOM of these numbers; nothing more follows from it.

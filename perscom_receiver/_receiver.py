@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from ._errors import Refusal
 from ._gate import MAX_BODY, Gate, Inbox
 from ._signature import Secrets
 from ._verifier import Verifier, utc_now
@@ -24,7 +25,10 @@ class Receiver:
         max_body: int = MAX_BODY,
         max_age: timedelta | None = None,
         now: Callable[[], datetime] = utc_now,
+        refused: Callable[[Refusal, str], object] = lambda refusal, cause: None,
     ) -> None:
-        """``max_body`` in bytes; ``max_age`` as in :class:`~perscom_receiver.Verifier`. Raises ConfigurationError."""
+        """``max_body`` in bytes; ``max_age`` as in :class:`~perscom_receiver.Verifier`. ``refused`` is told of each call that
+        is not verified, with the cause from its line in the log; it must neither block nor raise. Raises ConfigurationError.
+        """
         self.inbox = inbox
-        self.gate = Gate(Verifier(*secrets, max_age=max_age, now=now), max_body=max_body)
+        self.gate = Gate(Verifier(*secrets, max_age=max_age, now=now), max_body=max_body, refused=refused)

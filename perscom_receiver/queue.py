@@ -245,6 +245,16 @@ class Queue:
             refresh(connection, lane)
         return len(lanes)
 
+    def pause(self, connection: Connection, name: str, reason: str) -> bool:
+        """Pause a lane as a ``Result`` with ``pause`` does. False when it is not there, or paused already."""
+        row = connection.execute(
+            "UPDATE lane SET paused = ? WHERE site = ? AND queue = ? AND name = ? AND paused IS NULL RETURNING id",
+            (reason, self.site, self.name, name),
+        ).fetchone()
+        if row is not None:
+            refresh(connection, row[0])
+        return row is not None
+
     def resume(self, connection: Connection, name: str) -> bool:
         """End the pause of a lane. False when it is not paused."""
         row = connection.execute(

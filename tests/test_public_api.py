@@ -33,7 +33,7 @@ PROMISED = {
     "perscom_receiver.flask": "Perscom SignatureMiddleware current_event webhook_blueprint",
     "perscom_receiver.asgi": "SignatureMiddleware current_event webhook_app",
     "perscom_receiver.wsgi": "SignatureMiddleware current_event webhook_app",
-    "perscom_adapters": "Message Receipt Destination render",
+    "perscom_adapters": "Message Receipt Destination render render_group render_late render_digest group_key GROUP_WINDOW",
     "perscom_adapters.discord": "payload",
     "perscom_adapters.slack": "payload",
     "perscom_adapters.telegram": "payload",

@@ -7,11 +7,12 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from ._message import Message
+from ._pace import Pace
 
-__all__ = ["Destination", "Receipt"]
+__all__ = ["Asks", "Destination", "Learns", "Paced", "Receipt"]
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Proof that a platform took a message; enough to edit it or to answer it later. Holds no token."""
 
     platform: str
@@ -20,6 +21,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """The platform's id of the message; None where the platform tells none (Slack's incoming webhooks)."""
     channel_id: str | None = None
     thread_id: str | None = None
+    moved_from: str | None = None
+    """The chat that the destination was made for, where the platform has given it the id ``channel_id`` instead."""
+    refused: str | None = None
+    """What the platform said against the form of the message, where it was sent as plain text instead."""
 
 
 @runtime_checkable
@@ -32,7 +37,36 @@ class Destination(Protocol):
     async def send(self, message: Message, *, previous: Receipt | None = None, thread: str | None = None) -> Receipt:
         """Post the message once, or edit ``previous``, or post into ``thread``.
 
-        Never retries by itself. Raises :class:`perscom_receiver.DestinationError`, whose ``outcome`` tells what follows,
-        and nothing else; no text of it holds a token or an address.
+        Never retries by itself, but for a message whose form is refused: that may be sent once more as plain text. Raises
+        :class:`perscom_receiver.DestinationError`, whose ``outcome`` tells what follows, and nothing else; no text of it holds
+        a token or an address.
         """
+        ...
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A destination whose platform tells, without a message, whether it would take one."""
+
+    async def ask(self) -> str:
+        """Ask, and post nothing. Returns whom and what the platform has found, in words for the operator.
+
+        The names in it are somebody's there. Raises :class:`perscom_receiver.DestinationError` as ``send`` does.
+        """
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A destination whose platform has limits: whoever sends there should rest as ``pace`` says, so that none is met."""
+
+    pace: Pace
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A destination that can go on where an earlier one of the same settings, perhaps in another process, has left off."""
+
+    def learn(self, receipt: Receipt) -> None:
+        """Take over what ``receipt``, a newer one of the destination, tells about the place."""
         ...

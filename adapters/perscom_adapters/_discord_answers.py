@@ -14,10 +14,11 @@ from typing import Final
 
 from perscom_receiver import DestinationError, Outcome
 
-from ._answers import CODE_WORD, LONGEST_LIST, by_status
+from ._answers import CODE_WORD, LONGEST_LIST, by_status, wait_seconds
 from ._http import Answer
+from ._pace import path
 
-__all__ = ["failure", "is_done", "message_ids"]
+__all__ = ["failure", "is_done", "message_ids", "refuses_form", "rest_seconds"]
 
 _COPY: Final = "in Discord (channel settings, Integrations, Webhooks), put its URL into the configuration and restart."
 _CODES: Final[Mapping[int, tuple[Outcome, str]]] = {
@@ -43,6 +44,7 @@ _STEP: Final = re.compile(
     "|thumbnail|timestamp|title|url|username|users|value|[0-9]{1,2}"
 )
 _CODE_WORD: Final = re.compile(CODE_WORD)
+_BAD_FORM: Final = (50035, 50109)
 _DEEPEST: Final = 8
 _SNOWFLAKE: Final = re.compile(r"[0-9]{1,20}")
 
@@ -58,10 +60,24 @@ def message_ids(answer: Answer) -> tuple[str | None, str | None]:
     return _snowflake(body.get("id")), _snowflake(body.get("channel_id"))
 
 
-def failure(answer: Answer, *, own_thread: bool, repeatable: bool) -> DestinationError:
+def refuses_form(answer: Answer) -> bool:
+    """Whether the message was refused for its form alone."""
+    return answer.status == 400 and answer.object().get("code") in _BAD_FORM
+
+
+def rest_seconds(answer: Answer) -> float:
+    """How long the webhook takes nothing more, by the headers that come with every answer; 0 if it does."""
+    headers = answer.headers
+    if headers.get("X-RateLimit-Remaining") != "0" or "X-RateLimit-Reset-After" not in headers:
+        return 0.0
+    return wait_seconds(headers["X-RateLimit-Reset-After"])
+
+
+def failure(answer: Answer, *, own_thread: bool, repeatable: bool, pace: str) -> DestinationError:
     """The error for an answer that is not done.
 
-    ``own_thread``: the thread, if any, is the destination's own. ``repeatable``: it changes nothing to do it twice.
+    ``own_thread``: the thread, if any, is the destination's own. ``repeatable``: it changes nothing to do it twice. ``pace``:
+    whom the limits of the webhook are about.
     """
     body = answer.object()
     error = by_status(answer, "Discord", wait=body.get("retry_after"))
@@ -77,7 +93,15 @@ def failure(answer: Answer, *, own_thread: bool, repeatable: bool) -> Destinatio
             sentence += f" Code {code}{': ' if mistakes else ''}{mistakes}"
     if outcome == "unclear" and repeatable:
         outcome = "retry"
-    return DestinationError(sentence, outcome=outcome, retry_after=error.retry_after, status=status)
+    limited = None if status != 429 else path("discord") if _is_global(answer) else pace
+    return DestinationError(sentence, outcome=outcome, retry_after=error.retry_after, status=status, pace=limited)
+
+
+def _is_global(answer: Answer) -> bool:
+    """Whether a 429 is for all requests from here. The proxy in front, which knows no webhooks, says so in no JSON."""
+    words = (answer.headers.get("X-RateLimit-Global", ""), answer.headers.get("X-RateLimit-Scope", ""))
+    body = answer.json()
+    return not isinstance(body, dict) or body.get("global") is True or words[0].lower() == "true" or words[1] == "global"
 
 
 def _mistakes(errors: object, path: tuple[str, ...]) -> Iterator[str]:

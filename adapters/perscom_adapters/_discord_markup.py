@@ -11,7 +11,7 @@ from ._lines import Line, Run
 from ._message import Time, unix
 from ._text import is_blank
 
-__all__ = ["escape", "escape_title", "inert", "write"]
+__all__ = ["escape", "escape_title", "inert", "struck_through", "write"]
 
 _MARKUP = str.maketrans({mark: f"\\{mark}" for mark in "\\*_~|`[]()<>#@-"})
 # A colon begins ":name:", which becomes an emoji, and stands in "https://", which becomes a link.
@@ -56,6 +56,11 @@ def inert(text: str) -> str:
     return _FOOTER_MARKUP.sub(rf"\g<0>{_WORD_JOINER}", text)
 
 
+def struck_through(markdown: str) -> str:
+    """``markdown`` struck through. A tilde at its end, though escaped, must not be taken for one of the marks."""
+    return f"~~{markdown}{_WORD_JOINER if markdown.endswith('~') else ''}~~"
+
+
 def write(line: Line) -> str:
     """One line in Discord's markdown, without a line feed."""
     marker = f"{line.marker} " if line.marker else ""
@@ -69,13 +74,14 @@ def _write_runs(runs: tuple[Run, ...]) -> str:
     previous = ""
     for place, run in enumerate(runs, 1):
         stars = "*" * (2 * run.bold + run.italic)
+        mark = "~" if run.struck else stars[:1]
         # Inside of markers Discord begins anew, as on a fresh line.
-        text = _write_run(run, stars, begins=bool(stars) or not out.strip(), ends=not stars and place == len(runs))
+        text = _write_run(run, stars, begins=bool(mark) or not out.strip(), ends=not mark and place == len(runs))
         # "**a***b*" is read as one stretch. A word joiner keeps the two pairs of stars apart.
-        if stars and previous and text.startswith("*") and out.endswith("*"):
+        if mark and previous and text.startswith(mark) and out.endswith(mark):
             out += _WORD_JOINER
         out += text
-        previous = stars
+        previous = mark
     return out
 
 
@@ -83,15 +89,17 @@ def _write_run(run: Run, stars: str, *, begins: bool, ends: bool) -> str:
     if run.time is not None:
         core = _write_time(run.time)
     elif run.url is not None:
-        core = f"[{escape(_label(run.text), ends=False)}]({_address(run.url)})"
+        address = _address(run.url)
+        core = f"[{escape(_label(run.text), ends=False)}]({address.replace('~', '%7E') if run.struck else address})"
     else:
         core = escape(run.text, begins=begins, ends=ends)
-    if not stars or is_blank(run.text):
+    if not (stars or run.struck) or is_blank(run.text):
         return core
     # Emphasis must not begin or end with white space: that stays outside.
     inner = core.strip()
     before, after = core.split(inner, 1)
-    return f"{before}{stars}{inner}{stars}{after}"
+    marked = f"{stars}{inner}{stars}"
+    return f"{before}{struck_through(marked) if run.struck else marked}{after}"
 
 
 def _write_time(time: Time) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "checked_address",
     "checked_thread",
     "checked_username",
+    "discord_mention_mistake",
     "discord_thread_mistake",
     "discord_url_mistake",
     "is_snowflake",
@@ -26,6 +27,7 @@ _INVITES: Final = ("discord.gg", "www.discord.gg")
 _PATH: Final = re.compile(r"/api/(?:v[0-9]{1,2}/)?webhooks/[0-9]{1,20}/[A-Za-z0-9_-]{1,200}/?")
 _HALF_A_PATH: Final = re.compile(r"/api/(?:v[0-9]{1,2}/)?webhooks/[0-9]*/?")
 _SNOWFLAKE: Final = re.compile(r"[0-9]{1,20}")
+_MENTIONED: Final = re.compile(r"[1-9][0-9]{0,19}")
 _LONGEST_USERNAME: Final = 80
 # "clyde" and "discord" by the documentation, the others as seen: 400 USERNAME_INVALID (MinnDevelopment/discord-webhooks#100).
 _NOT_IN_USERNAMES: Final = ("clyde", "discord", "everyone", "here")
@@ -77,6 +79,14 @@ def discord_thread_mistake(thread_id: str) -> str | None:
     if is_snowflake(thread_id):
         return None
     return f"A Discord thread is named by its id, a number of some 19 digits.\n{_COPY_THREAD}"
+
+
+def discord_mention_mistake(kind: str, id: str) -> str | None:  # noqa: A002
+    """What is wrong with the id of a ``"user"`` or a ``"role"``, and on a second line what to do; None when nothing is."""
+    if _MENTIONED.fullmatch(id):
+        return None
+    where = "the member's menu, Copy User ID." if kind == "user" else "server settings, Roles, the role's menu, Copy Role ID."
+    return f"A Discord {kind} is named by its id, a number of some 19 digits.\nCopy it in Discord (developer mode on): {where}"
 
 
 def _invitation(url: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from ._html_scan import Characters, Close, Open, Token, scan
 from ._html_text import Run, Style, inlines
+from ._languages.en import ENGLISH
 from ._message import Block, BulletList, Inline, Paragraph, Quote, Text, safe_url
 from ._read import decode_entities
 from ._text import ELLIPSIS, clean, shortened
@@ -23,7 +24,7 @@ MOST_PIECES: Final = 60
 """Paragraphs and list items that are kept."""
 MOST_TOKENS: Final = 20_000
 """Tags and stretches of text that are looked at: a tenth of a second. A body of 5 MiB may hold a million empty tags."""
-SHORTENED: Final = " … (shortened)"
+SHORTENED: Final = f" {ENGLISH.say('cut.text')}"
 """Stands where something was left out."""
 
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
@@ -40,13 +41,13 @@ _LINE_ENDS = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 _HAS_LAYOUT = re.compile(rf"<(?:br|{'|'.join(sorted(_BREAKS))})(?=[\s/>])", re.IGNORECASE)
 
 
-def from_html(html: str, *, limit: int = MOST_CHARACTERS) -> tuple[Block, ...]:
+def from_html(html: str, *, limit: int = MOST_CHARACTERS, shortened: str = SHORTENED) -> tuple[Block, ...]:
     """The blocks of an HTML text. In one without layout tags line breaks count, and a blank line parts two paragraphs.
 
-    Never raises and takes linear time. Keeps about ``limit`` characters; :data:`SHORTENED` tells that there was more.
+    Never raises and takes linear time. Keeps about ``limit`` characters; ``shortened`` tells that there was more.
     Entities are decoded once. A link survives only if :func:`safe_url` takes its address, else its text does.
     """
-    builder = _Builder(limit, keep_lines=_HAS_LAYOUT.search(html) is None)
+    builder = _Builder(limit, shortened, keep_lines=_HAS_LAYOUT.search(html) is None)
     for count, token in enumerate(scan(html)):
         builder.take(token)
         builder.full = builder.full or count == MOST_TOKENS
@@ -55,10 +56,10 @@ def from_html(html: str, *, limit: int = MOST_CHARACTERS) -> tuple[Block, ...]:
     return builder.finish()
 
 
-def quoted(html: str, *, limit: int = MOST_CHARACTERS) -> Quote | None:
+def quoted(html: str, *, limit: int = MOST_CHARACTERS, shortened: str = SHORTENED) -> Quote | None:
     """The same as one quote: what a person wrote, set apart. None when there is nothing to read in it."""
     blocks: list[Paragraph | BulletList] = []
-    for block in from_html(html, limit=limit):
+    for block in from_html(html, limit=limit, shortened=shortened):
         blocks.extend(block.blocks if isinstance(block, Quote) else (block,))
     return Quote(tuple(blocks)) if blocks else None
 
@@ -66,8 +67,9 @@ def quoted(html: str, *, limit: int = MOST_CHARACTERS) -> Quote | None:
 class _Builder:
     """Takes tokens, makes blocks. Everything that is open is a counter or a flag, so wrongly nested tags do no harm."""
 
-    def __init__(self, limit: int, *, keep_lines: bool) -> None:
+    def __init__(self, limit: int, shortened: str, *, keep_lines: bool) -> None:
         self.full = False
+        self._shortened = shortened
         self._room = limit
         self._pieces = 0
         self._keep_lines = keep_lines
@@ -95,7 +97,7 @@ class _Builder:
 
     def finish(self) -> tuple[Block, ...]:
         if self.full:
-            self._runs.append(Run(SHORTENED if self._runs else SHORTENED.lstrip(), Style()))
+            self._runs.append(Run(self._shortened if self._runs else self._shortened.lstrip(), Style()))
         self._end_piece()
         self._lists = self._lists[:1]
         self._end_list()

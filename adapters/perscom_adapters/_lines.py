@@ -12,10 +12,25 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from ._message import Block, Bold, BulletList, Inline, Italic, Link, Paragraph, Quote, Text, Time, plain
-from ._text import ELLIPSIS, clean, is_blank, one_line, shortened, units
+from ._message import (
+    MORE,
+    Block,
+    Bold,
+    BulletList,
+    Inline,
+    Italic,
+    Link,
+    Mention,
+    Paragraph,
+    Quote,
+    Struck,
+    Text,
+    Time,
+    plain,
+)
+from ._text import ELLIPSIS, clean, cut, is_blank, one_line, shortened, units
 
-__all__ = ["Line", "Run", "fit", "lines"]
+__all__ = ["Line", "Run", "fit", "lines", "missing"]
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -28,6 +43,14 @@ class Run(msgspec.Struct, frozen=True):
     """The text is the label of this address."""
     time: Time | None = None
     """The text is the moment as UTC, for platforms that cannot show it in the reader's time zone."""
+    struck: bool = False
+    mention: Mention | None = None
+    """The text is the label of whom it notifies. No text of a message makes one: they come from ``Message.mentions`` alone."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it may be cut: a link, a moment and a mention are whole or are not there."""
+        return self.url is None and self.time is None and self.mention is None
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -60,11 +83,11 @@ def lines(blocks: Iterable[Block], *, quoted: bool = False) -> tuple[Line, ...]:
     return tuple(out)
 
 
-def fit(rows: tuple[Line, ...], limit: int, write: Write) -> tuple[Line, ...]:
+def fit(rows: tuple[Line, ...], limit: int, write: Write, more: str = MORE) -> tuple[Line, ...]:
     """The lines that fit into ``limit`` units when written with line feeds between them; a cut is visible as such.
 
     The first line that does not fit is shortened if there is room worth it. If items of lists are missing after that, a
-    last line says how many.
+    last line says how many, in the words of ``more``.
     """
     sizes: list[int] = []
     total = -1  # one line feed less than lines
@@ -81,10 +104,20 @@ def fit(rows: tuple[Line, ...], limit: int, write: Write) -> tuple[Line, ...]:
         kept += 1
     part = _shorten(rows[kept], room, write) if room >= _WORTH_CUTTING else None
     head = (*rows[:kept], part) if part else tuple(_without_blank_end(list(rows[:kept])))
-    missing = sum(1 for row in rows[len(head) :] if row.marker and not row.continued)
-    if missing:
-        return (*head, Line((Run(f"{ELLIPSIS} ({missing} more)"),)))
+    items = sum(1 for row in rows[len(head) :] if row.marker and not row.continued)
+    if items:
+        return (*head, Line((Run(f"{ELLIPSIS} {missing(items, more)}"),)))
     return head if part else (*head, Line((Run(ELLIPSIS),)))
+
+
+def missing(count: int, more: str) -> str:
+    """``(3 more)``, in the words of ``more``, which have but so much room."""
+    return cut(one_line(more.replace("{count}", str(count))), _NOTICE_ROOM - len(f"{ELLIPSIS} "), _longest)
+
+
+def _longest(text: str) -> int:
+    """The units of ``text`` where each sign in it needs an escape."""
+    return units(text) + sum(not character.isalnum() and character != " " for character in text)
 
 
 def _size(row: Line, limit: int, write: Write) -> int:
@@ -97,11 +130,11 @@ def _block(block: Block, quoted: bool) -> list[Line]:
     match block:
         case Paragraph(parts):
             return _single_blanks([Line(runs, quoted) for runs in _split(parts)])
-        case BulletList(items, numbered):
+        case BulletList(items, numbered, start):
             filled = [rows for item in items if (rows := [runs for runs in _split(item) if not _is_blank(runs)])]
             return [
                 Line(runs, quoted, f"{number}." if numbered else "-", continued=index > 0)
-                for number, rows in enumerate(filled, 1)
+                for number, rows in enumerate(filled, start)
                 for index, runs in enumerate(rows)
             ]
         case Quote(blocks):
@@ -130,7 +163,7 @@ def _without_blank_end(rows: list[Line]) -> list[Line]:
 def _split(parts: tuple[Inline, ...]) -> list[tuple[Run, ...]]:
     """The runs of ``parts`` line by line; neighbours of one style are one run."""
     rows: list[list[Run]] = [[]]
-    for run in _runs(parts, bold=False, italic=False):
+    for run in _runs(parts, Run("")):
         for index, text in enumerate(run.text.split("\n")):
             if index:
                 rows.append([])
@@ -141,31 +174,34 @@ def _split(parts: tuple[Inline, ...]) -> list[tuple[Run, ...]]:
 def _append(row: list[Run], run: Run) -> None:
     if not run.text:
         return
-    is_text = run.url is None and run.time is None
-    if row and is_text and replace(row[-1], text=run.text) == run:  # the same style: escaping must see what meets there
+    if row and run.is_text and replace(row[-1], text=run.text) == run:  # the same style: escaping must see what meets there
         run = replace(run, text=row.pop().text + run.text)
     row.append(run)
 
 
-def _runs(parts: Iterable[Inline], *, bold: bool, italic: bool) -> Iterator[Run]:
+def _runs(parts: Iterable[Inline], style: Run) -> Iterator[Run]:
     for part in parts:
         match part:
             case Text(text):
-                yield Run(clean(text), bold, italic)
+                yield replace(style, text=clean(text))
             case Bold(inner):
-                yield from _runs(inner, bold=True, italic=italic)
+                yield from _runs(inner, replace(style, bold=True))
             case Italic(inner):
-                yield from _runs(inner, bold=bold, italic=True)
+                yield from _runs(inner, replace(style, italic=True))
+            case Struck(inner):
+                yield from _runs(inner, replace(style, struck=True))
             case Link(label, url):
                 text = one_line(label)
-                yield Run(urlsplit(url).netloc if is_blank(text) else text, bold, italic, url=url)
+                yield replace(style, text=urlsplit(url).netloc if is_blank(text) else text, url=url)
             case Time():
-                yield Run(plain(part), bold, italic, time=part)
+                yield replace(style, text=plain(part), time=part)
 
 
 def _shorten(row: Line, limit: int, write: Write) -> Line | None:
-    """The longest beginning of ``row`` that fits with an ellipsis; a link that does not fit whole is shown as its label."""
+    """The longest beginning of ``row`` that fits with an ellipsis; a link that does not fit whole is shown as its label.
 
+    A moment that does not fit is left out: half of one would be another.
+    """
     runs = tuple(run if run.time else replace(run, text=run.text[: limit + 1]) for run in row.runs)
 
     def size(runs: tuple[Run, ...]) -> int:
@@ -178,9 +214,11 @@ def _shorten(row: Line, limit: int, write: Write) -> Line | None:
     if whole < 0:
         return None
     last = runs[whole]
+    if last.time or last.mention:
+        return replace(row, runs=upto(whole))
 
     def part(text: str) -> tuple[Run, ...]:
-        return (*runs[:whole], Run(text, last.bold, last.italic))
+        return (*runs[:whole], replace(last, text=text, url=None))
 
     text = shortened(last.text, limit, lambda text: size(part(text)))
     return replace(row, runs=part(text) if text else upto(whole))

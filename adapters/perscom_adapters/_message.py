@@ -8,10 +8,12 @@ Links exist only as :class:`Link`, whose address is checked when it is made.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+
+from ._languages.en import ENGLISH
 
 __all__ = [
     "Block",
@@ -21,14 +23,18 @@ __all__ = [
     "Inline",
     "Italic",
     "Link",
+    "Mention",
     "Message",
     "Paragraph",
     "Quote",
+    "Struck",
     "Text",
     "Time",
     "plain",
     "safe_url",
 ]
+
+MORE: Final = ENGLISH.say("cut.more", count="{count}")
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,6 +57,12 @@ class Italic(msgspec.Struct, frozen=True, tag=True):
     parts: tuple[Inline, ...]
 
 
+class Struck(msgspec.Struct, frozen=True, tag=True):
+    """Text around other inlines that holds no longer, and is shown struck through."""
+
+    parts: tuple[Inline, ...]
+
+
 class Link(msgspec.Struct, frozen=True, tag=True):
     """A link. ``url`` must have passed :func:`safe_url`; the label is text, never another address in disguise."""
 
@@ -65,11 +77,13 @@ class Link(msgspec.Struct, frozen=True, tag=True):
 class Time(msgspec.Struct, frozen=True, tag=True):
     """A moment, shown in each reader's own time zone where the platform can.
 
-    ``at`` is aware. ``style`` says how much of it matters: the day, or the day and the time.
+    ``at`` is aware. ``style`` says how much of it matters: the day, or the day and the time. ``shown`` is the same in the
+    message's language and in the community's time zone, for platforms that show nobody their own; without it English and UTC.
     """
 
     at: datetime
     style: Literal["date", "datetime"] = "datetime"
+    shown: str | None = None
 
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:
@@ -82,7 +96,7 @@ def unix(at: datetime) -> int:
     return (at - _UNIX_EPOCH) // timedelta(seconds=1)
 
 
-Inline = Text | Bold | Italic | Link | Time
+Inline = Text | Bold | Italic | Struck | Link | Time
 
 
 class Paragraph(msgspec.Struct, frozen=True, tag=True):
@@ -92,10 +106,11 @@ class Paragraph(msgspec.Struct, frozen=True, tag=True):
 
 
 class BulletList(msgspec.Struct, frozen=True, tag=True):
-    """A list with a dot, or with numbers, in front of each item."""
+    """A list with a dot, or with numbers, in front of each item; the numbers begin with ``start``, which is at least 1."""
 
     items: tuple[tuple[Inline, ...], ...]
     numbered: bool = False
+    start: int = 1
 
 
 class Quote(msgspec.Struct, frozen=True, tag=True):
@@ -115,13 +130,31 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     short: bool = True
 
 
+class Mention(msgspec.Struct, frozen=True):
+    """Somebody whom a message notifies: the one thing that does.
+
+    ``id`` is the platform's: of a user on Discord, Slack and Telegram, of a role on Discord, of a user group (which is a
+    ``"role"`` here) on Slack. What is no such id there is left out. ``label`` is text, shown where a platform puts no name
+    itself.
+    """
+
+    kind: Literal["user", "role"]
+    id: str
+    label: str = ""
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message, ready for any platform. Made by :func:`perscom_adapters.render`.
 
     ``word`` is the word people route by (``"promotion"``, ``"award"``; see :func:`perscom_adapters.word_of`).
     ``title`` is one line of plain text and never blank: alone it must tell what happened.
     ``blocks`` and ``fields`` may be empty. ``color`` is 0xRRGGBB or None. ``url`` and ``image`` are http(s) addresses
-    that passed :func:`safe_url`, or None. ``at`` is when it happened (aware), ``footer`` one line of plain text.
+    that passed :func:`safe_url`, or None. ``at`` is when it happened (aware), and ``shown_at`` the same as text, see
+    :class:`Time`. ``footer`` is one line of plain text.
+
+    ``mentions`` are those who are notified; nothing else in a message notifies anybody. With ``silent`` it makes no sound, on
+    Discord and Telegram; Slack leaves that to its readers. With ``struck`` the title is struck through: see
+    :func:`perscom_adapters.struck`. ``more`` stands behind an ellipsis where items or fields have no room, ``{count}`` of them.
     """
 
     word: str
@@ -132,7 +165,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     image: str | None = None
     at: datetime | None = None
+    shown_at: str | None = None
     footer: str | None = None
+    mentions: tuple[Mention, ...] = ()
+    silent: bool = False
+    struck: bool = False
+    more: str = MORE
 
     def __post_init__(self) -> None:
         if not self.title.strip():
@@ -156,32 +194,25 @@ def safe_url(url: object) -> str | None:
 
 
 def plain(part: Message | Block | Inline | tuple[Inline, ...]) -> str:
-    """The same as plain text, with times in UTC: for terminals, notifications and platforms that show no local time."""
+    """The same as plain text, with times as :class:`Time` has them: for terminals, notifications and platforms without any."""
     match part:
         case Text(text):
             return text
-        case Bold(parts) | Italic(parts) | Paragraph(parts):
+        case Bold(parts) | Italic(parts) | Struck(parts) | Paragraph(parts):
             return plain(parts)
         case Link(label, _):
             return label
-        case Time(at, style):
-            return f"{_utc(at):%Y-%m-%d}" if style == "date" else f"{_utc(at):%Y-%m-%d %H:%M} UTC"
-        case BulletList(items, numbered):
-            marks = (f"{n}." if numbered else "-" for n in range(1, len(items) + 1))
+        case Time(at, style, shown):
+            return shown or ENGLISH.time(at, style)
+        case BulletList(items, numbered, start):
+            marks = (f"{n}." if numbered else "-" for n in range(start, start + len(items)))
             return "\n".join(f"{mark} {plain(item)}" for mark, item in zip(marks, items, strict=True))
         case Quote(blocks):
             return "\n".join(plain(block) for block in blocks)
         case tuple():
             return "".join(plain(inner) for inner in part)
         case Message():
-            lines = [part.title, *(plain(block) for block in part.blocks)]
+            labels = [mention.label for mention in part.mentions if mention.label]
+            lines = [part.title, *([" ".join(labels)] if labels else []), *(plain(block) for block in part.blocks)]
             lines += [f"{field.name}: {plain(field.value)}" for field in part.fields]
             return "\n".join(lines)
-
-
-def _utc(at: datetime) -> datetime:
-    """``at`` in UTC; as it is where the calendar ends on the way there."""
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        return at

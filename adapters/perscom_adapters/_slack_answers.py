@@ -18,7 +18,7 @@ from ._answers import LONGEST_LIST, by_status, wait_seconds
 from ._http import Answer
 from ._slack_settings import is_channel, is_timestamp
 
-__all__ = ["failure", "is_done", "message_ids"]
+__all__ = ["failure", "is_done", "message_ids", "refuses_form"]
 
 _WEBHOOK: Final = "Make a new one at api.slack.com/apps (Incoming Webhooks), put its URL into the configuration and restart."
 _BOT: Final = (
@@ -78,6 +78,15 @@ _REJECTED: Final[Mapping[str, str]] = {
     "msg_blocks_too_long": "Slack says this message is too large.",
     "msg_too_long": "Slack says this message is too large.",
 }
+_BAD_FORM: Final = (
+    "invalid_arguments",
+    "invalid_attachments",
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "invalid_payload",
+    "msg_blocks_too_long",
+    "msg_too_long",
+)
 _TOO_MANY: Final = ("ratelimited", "rate_limited", "message_limit_exceeded")
 _TROUBLE: Final = ("service_unavailable", "rollup_error", "org_login_required", "team_added_to_org")  # the last two pass
 _UNCLEAR: Final = ("internal_error", "fatal_error", "request_timeout")  # something may have been done before
@@ -111,10 +120,16 @@ def message_ids(answer: Answer) -> tuple[str | None, str | None]:
     )
 
 
-def failure(answer: Answer, *, own_channel: bool = True, repeatable: bool = False) -> DestinationError:
+def refuses_form(answer: Answer) -> bool:
+    """Whether the message was refused for its form alone."""
+    return answer.status in (200, 400) and _word(answer) in _BAD_FORM
+
+
+def failure(answer: Answer, *, pace: str, own_channel: bool = True, repeatable: bool = False) -> DestinationError:
     """The error for an answer that says anything but ``ok``.
 
     ``own_channel``: the message is for the destination's own channel. ``repeatable``: it changes nothing to do it twice.
+    ``pace``: whom a limit is about.
     """
     word, status, error = _word(answer), answer.status, by_status(answer, "Slack")
     outcome, sentence, wait = error.outcome, str(error), error.retry_after
@@ -130,7 +145,8 @@ def failure(answer: Answer, *, own_channel: bool = True, repeatable: bool = Fals
         outcome = "retry"
     if outcome == "permanent" and word in _OF_CHANNELS and not own_channel:
         outcome = "rejected"
-    return DestinationError(sentence, outcome=outcome, retry_after=wait, status=status)
+    limited = pace if outcome == "retry" and (status == 429 or word in _TOO_MANY) else None
+    return DestinationError(sentence, outcome=outcome, retry_after=wait, status=status, pace=limited)
 
 
 def _word(answer: Answer) -> str | None:

@@ -1,32 +1,42 @@
 """Slack's rich text: lines of runs as elements, whose texts Slack shows as they are.
 
 Nothing in a text element is parsed: no mention, no link, no emphasis and no emoji can be typed there, so nothing needs a
-backslash or an escape. What would notify is an element of a type of its own, and none of those types is written here.
+backslash or an escape. What notifies is an element of a type of its own, and is written for ``Message.mentions`` alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from ._lines import Line, Run
-from ._message import unix
+from msgspec.structs import replace
 
-__all__ = ["Element", "date_token", "escape", "timestamp", "write", "write_all"]
+from ._lines import Line, Run
+from ._message import Time, plain, unix
+
+__all__ = ["Element", "bold", "date_token", "escape", "timestamp", "write", "write_all"]
 
 Element = dict[str, Any]
 """A block, or a part of one, as it is sent."""
 
+# What mrkdwn knows beside those three, and has no escape for: emphasis, code, and emoji.
+_MARKUP = re.compile(r"[*_~`]|:[^\s:]+:")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _LATEST = 253_402_300_800  # seconds; the year 10000, which has no UTC in Python. Of moments before 1970 Slack says nothing.
-_TIME_FORMAT = {"date": "{date}", "datetime": "{date} at {time}"}
+_TIME_FORMAT = {"date": "{date}", "datetime": "{date}, {time}"}
 
 
 def escape(text: str) -> str:
-    """``text`` for the fallback, the one place where Slack looks for mentions: they begin with ``<``, and nothing else does."""
+    """``text`` for the places where Slack looks for mentions: they begin with ``<``, and nothing else does."""
     return text.translate(_ESCAPES)
+
+
+def bold(text: str) -> str | None:
+    """One line of ``text`` in bold, for a text of the type mrkdwn; None if there is anything in it that has no escape."""
+    return None if _MARKUP.search(text) else f"*{escape(text)}*"
 
 
 def write(line: Line) -> str:
@@ -39,12 +49,15 @@ def write_all(rows: Iterable[Line]) -> list[Element]:
     return [element for kind, group in groupby(rows, key=_kind) for element in _grouped(*kind, tuple(group))]
 
 
-def date_token(at: datetime) -> str | None:
-    """``at`` in the reader's own time zone, for a text of the type mrkdwn; None for a moment Slack cannot show."""
+def date_token(at: datetime, shown: str | None = None) -> str | None:
+    """``at`` in the reader's own time zone, for a text of the type mrkdwn; None for a moment Slack cannot show.
+
+    ``shown`` is ours: the same for clients that know no dates.
+    """
     seconds = timestamp(at)
     if seconds is None:
         return None
-    return f"<!date^{seconds}^{{date_short}} {{time}}|{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC>"
+    return f"<!date^{seconds}^{{date_short}} {{time}}|{shown or plain(Time(at))}>"
 
 
 def timestamp(at: datetime) -> int | None:
@@ -58,6 +71,8 @@ def _kind(row: Line) -> tuple[bool, str]:
 
 
 def _grouped(quoted: bool, style: str, rows: tuple[Line, ...]) -> Iterator[Element]:
+    if style == "ordered" and rows[0].marker != "1.":  # Slack's lists begin with 1; its types know no other beginning
+        rows, style = tuple(replace(row, runs=(Run(f"{'' if row.continued else row.marker} "), *row.runs)) for row in rows), ""
     if style:
         listed = [{"type": "rich_text_section", "elements": _inlines(item)} for item in _items(rows)]
         border = {"border": 1} if quoted else {}  # the bar of a quote: a quote itself holds no list
@@ -90,7 +105,10 @@ def _inlines(rows: Iterable[Line]) -> list[Element]:
 
 
 def _inline(run: Run) -> Element:
-    style = {name: True for name, given in (("bold", run.bold), ("italic", run.italic)) if given}
+    if run.mention is not None:
+        user = run.mention.kind == "user"
+        return {"type": "user", "user_id": run.mention.id} if user else {"type": "usergroup", "usergroup_id": run.mention.id}
+    style = {name: True for name, given in (("bold", run.bold), ("italic", run.italic), ("strike", run.struck)) if given}
     more = {"style": style} if style else {}
     if run.time is not None and (seconds := timestamp(run.time.at)) is not None:
         shown = _TIME_FORMAT[run.time.style]

@@ -18,6 +18,7 @@ __all__ = [
     "is_timestamp",
     "slack_api_mistake",
     "slack_channel_mistake",
+    "slack_mention_mistake",
     "slack_token_mistake",
     "slack_url_mistake",
 ]
@@ -27,6 +28,8 @@ _API: Final = ("slack.com", "slack-gov.com")
 _PATH: Final = re.compile(r"/services/T[A-Z0-9]{1,20}/B[A-Z0-9]{1,20}/[A-Za-z0-9]{1,100}/?")
 _TOKEN: Final = re.compile(r"xoxb-[A-Za-z0-9-]{1,250}")
 _CHANNEL: Final = re.compile(r"[CDG][A-Z0-9]{1,20}")
+_USER: Final = re.compile(r"[UW][A-Z0-9]{1,20}")
+_USER_GROUP: Final = re.compile(r"S[A-Z0-9]{1,20}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
 _COPY: Final = "Copy it again at api.slack.com/apps: your app, Incoming Webhooks, Webhook URL."
 _COPY_TOKEN: Final = "Copy it again at api.slack.com/apps: your app, OAuth & Permissions, Bot User OAuth Token."  # noqa: S105
@@ -93,6 +96,15 @@ def slack_channel_mistake(channel: str) -> str | None:
     if is_channel(channel):
         return None
     return "A Slack channel is named by its ID, like C024BE91L.\nSlack shows it at the end of the channel's details."
+
+
+def slack_mention_mistake(kind: str, id: str) -> str | None:  # noqa: A002
+    """What is wrong with the id of a ``"user"``, or of a user group (``"role"``), and on a second line what to do; or None."""
+    if kind == "user":
+        told = "A Slack user is named by the member ID, like U024BE7LH.\nSlack shows it in the user's profile: the three dots."
+        return None if _USER.fullmatch(id) else told
+    told = "A Slack user group is named by its ID, like S0615G0KT.\nSlack shows it at the end of the group's address."
+    return None if _USER_GROUP.fullmatch(id) else told
 
 
 def slack_api_mistake(base_url: str) -> str | None:

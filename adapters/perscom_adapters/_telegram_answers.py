@@ -19,7 +19,7 @@ from perscom_receiver import DestinationError, Outcome
 from ._answers import CODE_WORD, by_status
 from ._http import Answer
 
-__all__ = ["failure", "is_done", "message_ids", "new_chat", "refuses_formatting"]
+__all__ = ["failure", "is_done", "message_ids", "new_chat", "refuses_form"]
 
 _ADD: Final = "Add the bot to the chat (in a channel as administrator; alone with it, press Start), check chat and restart."
 _COPY: Final = "Copy it again from @BotFather, put it into the configuration and restart."
@@ -48,7 +48,7 @@ _WORDS: Final[tuple[tuple[re.Pattern[str], Outcome, str], ...]] = (
     ),
     (re.compile("message to edit not found|MESSAGE_ID_INVALID"), "rejected", "The message to be edited no longer exists."),
     (re.compile("can't be edited"), "rejected", "Telegram no longer lets the bot edit this message."),
-    (re.compile("too long|TOO_LONG"), "rejected", "Telegram says this message is too long."),
+    (re.compile("too long|(?<!ENTITIES_)TOO_LONG"), "rejected", "Telegram says this message is too long."),
     (re.compile("empty|EMPTY"), "rejected", "Telegram calls this message empty."),
 )
 _FORMATTING: Final = re.compile("can't parse|entity|ENTITY|ENTITIES")
@@ -80,16 +80,16 @@ def new_chat(answer: Answer) -> str | None:
     return _number(moved) if _status(answer) == 400 else None
 
 
-def refuses_formatting(answer: Answer) -> bool:
+def refuses_form(answer: Answer) -> bool:
     """Whether the message was refused for its entities alone."""
     return _status(answer) == 400 and _says(answer, _FORMATTING)
 
 
-def failure(answer: Answer, *, own_chat: bool, own_topic: bool, repeatable: bool) -> DestinationError:
+def failure(answer: Answer, *, pace: str, own_chat: bool, own_topic: bool, repeatable: bool) -> DestinationError:
     """The error for an answer that is not done.
 
     ``own_chat`` and ``own_topic``: the message is for the destination's own ones. ``repeatable``: it changes nothing to do it
-    twice.
+    twice. ``pace``: whom a limit is about.
     """
     status = _status(answer)
     parameters = answer.object().get("parameters")
@@ -105,7 +105,8 @@ def failure(answer: Answer, *, own_chat: bool, own_topic: bool, repeatable: bool
     own_place = own_topic if _says(answer, _TOPIC) else own_chat or status not in _OF_CHATS
     if outcome == "permanent" and not own_place:
         outcome = "rejected"
-    return DestinationError(sentence, outcome=outcome, retry_after=error.retry_after, status=status)
+    limited = pace if status == 429 else None
+    return DestinationError(sentence, outcome=outcome, retry_after=error.retry_after, status=status, pace=limited)
 
 
 def _bad_request(answer: Answer, outcome: Outcome, sentence: str) -> tuple[Outcome, str]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address
 from itertools import groupby
+from typing import Any
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from ._text import is_blank, units
 
 __all__ = ["Entity", "inert", "write", "write_all"]
 
-Entity = dict[str, str | int]
+Entity = dict[str, Any]
 """A ``MessageEntity`` of the Bot API. Its offset and length are in UTF-16 code units."""
 
 _WORD_JOINER = "\u2060"
@@ -101,16 +102,23 @@ def _entities(text: str, run: Run, offset: int) -> Iterator[Entity]:
     if is_blank(text):
         return
     place: Entity = {"offset": offset, "length": units(text)}
-    if run.time is not None and 0 < unix(run.time.at) < _LATEST:
+    if run.time is not None and not run.struck and 0 < unix(run.time.at) < _LATEST:
         time_format = _TIME_FORMAT[run.time.style]
         yield {"type": "date_time", **place, "unix_time": unix(run.time.at), "date_time_format": time_format}
-        return  # Telegram takes a moment's bold and italic away (tried)
+        return  # Telegram takes a moment's other formatting away (tried), so one that is struck is a text
+    if run.mention is not None:
+        # Telegram looks at the id alone; by the reference a user is known by all three.
+        user = {"id": int(run.mention.id), "is_bot": False, "first_name": run.text}
+        yield {"type": "text_mention", **place, "user": user}
+        return
     if run.url is not None and _is_taken(run.url):
         yield {"type": "text_link", **place, "url": run.url}
     if run.bold:
         yield {"type": "bold", **place}
     if run.italic:
         yield {"type": "italic", **place}
+    if run.struck:
+        yield {"type": "strikethrough", **place}
 
 
 def _place(entity: Entity) -> tuple[int, int, bool]:

@@ -17,12 +17,14 @@ __all__ = [
     "is_number",
     "telegram_api_mistake",
     "telegram_chat_mistake",
+    "telegram_mention_mistake",
     "telegram_token_mistake",
     "telegram_topic_mistake",
 ]
 
 _TOKEN: Final = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,100}")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,15}")
+_LAST_USER: Final = 2**40 - 1  # a mention of a higher number takes no effect (tried)
 _CHAT: Final = re.compile(r"-?[1-9][0-9]{0,15}|@[A-Za-z][A-Za-z0-9_]{3,31}")
 _GENERAL: Final = "1"  # cannot be named when posting (tdlib/telegram-bot-api#798)
 _COPY: Final = "Copy it again in Telegram: @BotFather, /mybots, your bot, API Token."
@@ -89,6 +91,15 @@ def telegram_topic_mistake(topic: str) -> str | None:
     if topic == _GENERAL:
         return "Telegram takes messages to the topic General only without its number. Leave topic out."
     return None
+
+
+def telegram_mention_mistake(kind: str, id: str) -> str | None:  # noqa: A002
+    """What is wrong with the id of a ``"user"``, and on a second line what to do; None when nothing is. There are no roles."""
+    if kind != "user":
+        return "Telegram has no roles or groups that could be notified.\nName the members one by one."
+    if is_number(id) and int(id) <= _LAST_USER:
+        return None
+    return "A Telegram user is named by a number, not by the @name.\nThe member learns it from a bot such as @userinfobot."
 
 
 def telegram_api_mistake(base_url: str) -> str | None:

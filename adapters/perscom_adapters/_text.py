@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from unicodedata import category
 
-__all__ = ["DASH", "ELLIPSIS", "clean", "cut", "is_blank", "one_line", "shortened", "units"]
+__all__ = ["DASH", "ELLIPSIS", "border", "clean", "cut", "is_blank", "one_line", "shortened", "units"]
 
 ELLIPSIS = "…"
 """Ends every text that was cut."""
@@ -84,10 +84,10 @@ def shortened(text: str, limit: int, measure: Callable[[str], int] = units) -> s
     head = text[: max(limit, 0)]
     ends = range(len(head) + 1)
     end = bisect_right(ends, limit, key=lambda end: measure(head[:end].rstrip() + ELLIPSIS)) - 1
-    return head[: _border(text, end)].rstrip() + ELLIPSIS if end >= 0 else ""
+    return head[: border(text, end)].rstrip() + ELLIPSIS if end >= 0 else ""
 
 
-def _border(text: str, end: int) -> int:
+def border(text: str, end: int) -> int:
     """The last place at or before ``end`` where a character that a reader sees ends."""
     for place in range(end, max(end - _LONGEST_CLUSTER, 0), -1):
         if place == len(text) or not _belong_together(text, place):

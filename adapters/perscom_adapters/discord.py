@@ -11,6 +11,7 @@ timeout, fails on 204, 502 and plain 429 answers after the message was posted (l
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlencode
 
 import aiohttp
@@ -18,20 +19,28 @@ import msgspec
 
 from perscom_receiver import DestinationError
 
+from ._asking import puzzling, quoted
 from ._destination import Receipt
-from ._discord_answers import failure, is_done, message_ids
-from ._discord_payload import payload
+from ._discord_answers import failure, is_done, message_ids, refuses_form, rest_seconds
+from ._discord_markup import write
+from ._discord_payload import is_whole, payload
 from ._discord_settings import checked_address, checked_thread, checked_username, is_snowflake
-from ._http import new_session, request
+from ._fallback import Body, in_form_or_plain, plain_text
+from ._http import Answer, new_session, request
 from ._message import Message
+from ._pace import Pace, path
 from ._secret import SecretURL
 from ._settings import checked_timeout
 
-__all__ = ["DiscordDestination", "new_session", "payload"]
+__all__ = ["DiscordDestination", "is_whole", "new_session", "payload"]
+
+_LONGEST_CONTENT = 2000
+# A channel is said to take 30 messages a minute, of which no header tells (discord/discord-api-docs#367, #1454).
+_CAREFUL = 2.0
 
 
 class DiscordDestination:
-    """One Discord webhook. Holds no state but its settings: many tasks of one event loop may use it at once.
+    """One Discord webhook. Many tasks of one event loop may use it at once.
 
     ``url`` is the webhook's address as Discord shows it. ``thread_id`` is the thread that messages go to when no other is
     named (a forum channel needs one). ``username`` replaces the webhook's own name. ``timeout`` is in seconds, for one
@@ -54,6 +63,8 @@ class DiscordDestination:
         self._thread_id = checked_thread(thread_id)
         self._username = checked_username(username)
         self._timeout = checked_timeout(timeout, "Discord")
+        # Limits are about all that comes from here, or about this webhook.
+        self.pace = Pace(path("discord", self._address.reveal().split("/")[-2]), brisk=0.0, careful=_CAREFUL)
 
     def __repr__(self) -> str:
         return f"<DiscordDestination {self.name!r} at {self._address.host}>"
@@ -64,26 +75,55 @@ class DiscordDestination:
         ``thread`` goes before the destination's own thread. An edit happens where the message is: ``thread`` says nothing
         then. After an edit the outcome is never ``"unclear"``: to repeat it changes nothing.
         """
-        body = payload(message)
+        body = payload(message, edit=previous is not None)
         if previous is None and self._username is not None:
             body["username"] = self._username
         thread_id = previous.thread_id if previous else thread or self._thread_id
-        answer = await request(
-            self._session,
-            "PATCH" if previous else "POST",
-            self._endpoint(previous, thread_id),
-            body=msgspec.json.encode(body),
-            timeout=self._timeout,
-            repeatable=previous is not None,
+        call = partial(self._call, "PATCH" if previous else "POST", self._endpoint(previous, thread_id))
+        explain = partial(
+            failure, own_thread=thread_id == self._thread_id, repeatable=previous is not None, pace=self.pace.path
+        )
+        answer, refused = await in_form_or_plain(
+            call,
+            body,
+            lambda: _without_form(body, message),
+            refuses_form=refuses_form,
+            failure=explain,
+            rest=rest_seconds,
+            name=self.name,
         )
         if not is_done(answer):
-            raise failure(answer, own_thread=thread_id == self._thread_id, repeatable=previous is not None)
+            error = explain(answer)
+            if error.pace == self.pace.path and not rest_seconds(answer):  # a limit that the headers say nothing of
+                self.pace.too_fast()
+            raise error
+        self.pace.taken(rest_seconds(answer))
         message_id, channel_id = message_ids(answer)
         return Receipt(
             platform="discord",
             message_id=message_id or (previous.message_id if previous else None),
             channel_id=channel_id or (previous.channel_id if previous else None),
             thread_id=thread_id,
+            refused=refused,
+        )
+
+    async def ask(self) -> str:
+        """Ask Discord for the webhook. See :class:`Asks`. Of a thread Discord tells only whoever posts into it."""
+        answer = await request(self._session, "GET", self._address, body=b"", timeout=self._timeout, repeatable=True)
+        if not is_done(answer):
+            raise failure(answer, own_thread=True, repeatable=True, pace=self.pace.path)
+        if "name" not in answer.object():
+            raise puzzling("Discord")
+        return f"the webhook {quoted(answer.object()['name'])}"
+
+    async def _call(self, method: str, url: SecretURL, body: Body) -> Answer:
+        return await request(
+            self._session,
+            method,
+            url,
+            body=msgspec.json.encode(body),
+            timeout=self._timeout,
+            repeatable=method == "PATCH",
         )
 
     def _endpoint(self, previous: Receipt | None, thread_id: str | None) -> SecretURL:
@@ -102,3 +142,9 @@ class DiscordDestination:
             )
         edit = f"{self._address.reveal()}/messages/{previous.message_id}"
         return SecretURL(f"{edit}?{urlencode(query)}" if query else edit)
+
+
+def _without_form(body: Body, message: Message) -> Body:
+    """The body for the day when Discord refuses the embed. In an edit the text takes its place."""
+    text = plain_text(message, _LONGEST_CONTENT, write)
+    return {**body, "content": text, "embeds": [], "allowed_mentions": {"parse": []}}

@@ -13,19 +13,28 @@ Both send by the library slack-sdk (the extra ``slack``), over our own session.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from urllib.parse import urlencode
 
 import aiohttp
 
 from perscom_receiver import DestinationError
 
 from ._destination import Receipt
-from ._http import new_session, request
+from ._fallback import Body, in_form_or_plain, plain_text
+from ._http import Answer, new_session, request
+from ._lines import Line
 from ._message import Message
+from ._pace import Pace, path
+from ._secret import SecretURL
 from ._settings import checked_timeout
-from ._slack_answers import failure, is_done, message_ids
+from ._slack_answers import failure, is_done, message_ids, refuses_form
+from ._slack_ask import ask
 from ._slack_clients import call_method, call_webhook
-from ._slack_payload import payload
+from ._slack_markup import escape
+from ._slack_payload import is_whole, payload
 from ._slack_settings import (
     checked_address,
     checked_base_url,
@@ -35,11 +44,16 @@ from ._slack_settings import (
     is_timestamp,
 )
 
-__all__ = ["SlackBotDestination", "SlackWebhookDestination", "new_session", "payload"]
+__all__ = ["SlackBotDestination", "SlackWebhookDestination", "is_whole", "new_session", "payload"]
+
+_LONGEST_TEXT = 3500  # Slack wants less than 4000
+_BRISK, _CAREFUL = 1.0, 2.0  # a channel takes about one message a second; a workspace may have had enough before
+_MARKUP = re.compile(r"[*_~`]|:(?=\S)")
+_WORD_JOINER = "\u2060"
 
 
 class SlackWebhookDestination:
-    """One incoming webhook of Slack. Holds no state but its settings: many tasks of one event loop may use it at once.
+    """One incoming webhook of Slack. Many tasks of one event loop may use it at once.
 
     ``url`` is the webhook's address as Slack shows it; it belongs to one channel. ``timeout`` is in seconds, for one whole
     request. Raises :class:`~perscom_receiver.ConfigurationError` for settings that cannot work.
@@ -50,6 +64,10 @@ class SlackWebhookDestination:
         self._address = checked_address(url)
         self._session = session
         self._timeout = checked_timeout(timeout, "Slack")
+        team, hook = self._address.reveal().split("/")[-3:-1]
+        # Limits are about all webhooks of the workspace, or about this one.
+        self._limits = path("slack", team)
+        self.pace = Pace(path("slack", team, hook), brisk=_BRISK, careful=_CAREFUL)
 
     def __repr__(self) -> str:
         return f"<SlackWebhookDestination {self.name!r} at {self._address.host}>"
@@ -66,14 +84,17 @@ class SlackWebhookDestination:
             )
         body = _in_thread(payload(message), thread)
         send = partial(request, self._session, timeout=self._timeout)
-        answer = await call_webhook(send, self._address, body)
+        explain = partial(failure, pace=self._limits)
+        call = partial(call_webhook, send, self._address)
+        answer, refused = await _in_form_or_plain(call, body, message, explain, self.name)
         if not is_done(answer):
-            raise failure(answer)
-        return Receipt(platform="slack", thread_id=thread)
+            raise _told(explain(answer), self.pace)
+        self.pace.taken()
+        return Receipt(platform="slack", thread_id=thread, refused=refused)
 
 
 class SlackBotDestination:
-    """One Slack channel that a bot posts to. Holds no state but its settings: many tasks of one event loop may use it at once.
+    """One Slack channel that a bot posts to. Many tasks of one event loop may use it at once.
 
     ``token`` is the app's Bot User OAuth Token, ``channel`` the ID of the channel. ``timeout`` is in seconds, for one whole
     request. ``base_url`` is where Slack's Web API is. Raises :class:`~perscom_receiver.ConfigurationError` for settings that
@@ -96,6 +117,9 @@ class SlackBotDestination:
         self._session = session
         self._timeout = checked_timeout(timeout, "Slack")
         self._base_url = checked_base_url(base_url)
+        # Limits are about all channels of the bot, or about this one.
+        self._limits = path("slack", self._token.reveal())
+        self.pace = Pace(path("slack", self._token.reveal(), self._channel), brisk=_BRISK, careful=_CAREFUL)
 
     def __repr__(self) -> str:
         return f"<SlackBotDestination {self.name!r} in {self._channel}>"
@@ -112,20 +136,69 @@ class SlackBotDestination:
             arguments = {"channel": channel, **_in_thread(payload(message), thread)}
         else:
             ts, channel = _place(previous)
-            body = payload(message)
-            arguments = {"channel": channel, "ts": ts, "text": body["text"], "blocks": body["blocks"]}
+            arguments = {"channel": channel, "ts": ts, **payload(message, edit=True)}
             thread_id = previous.thread_id
         send = partial(request, self._session, timeout=self._timeout, repeatable=previous is not None)
-        answer = await call_method(send, self._base_url, self._token, arguments)
+        explain = partial(failure, pace=self._limits, own_channel=channel == self._channel, repeatable=previous is not None)
+        call = partial(call_method, send, self._base_url, self._token)
+        answer, refused = await _in_form_or_plain(call, arguments, message, explain, self.name)
         if not is_done(answer):
-            raise failure(answer, own_channel=channel == self._channel, repeatable=previous is not None)
+            raise _told(explain(answer), self.pace)
+        self.pace.taken()
         message_id, channel_id = message_ids(answer)
         return Receipt(
             platform="slack",
             message_id=message_id or (previous.message_id if previous else None),
             channel_id=channel_id or channel,
             thread_id=thread_id,
+            refused=refused,
         )
+
+    async def ask(self) -> str:
+        """Ask Slack for the bot and the channel. See :class:`Asks`. A webhook has no such question."""
+        return await ask(self._ask, self._channel, pace=self._limits)
+
+    async def _ask(self, method: str, arguments: Mapping[str, str]) -> Answer:
+        return await request(
+            self._session,
+            "POST",
+            SecretURL(f"{self._base_url}/{method}"),
+            body=urlencode(arguments).encode(),
+            content_type="application/x-www-form-urlencoded",
+            headers={"Authorization": f"Bearer {self._token.reveal()}"},
+            timeout=self._timeout,
+            repeatable=True,
+        )
+
+
+async def _in_form_or_plain(
+    call: Callable[[Body], Awaitable[Answer]],
+    body: Body,
+    message: Message,
+    explain: Callable[[Answer], DestinationError],
+    name: str,
+) -> tuple[Answer, str | None]:
+    return await in_form_or_plain(
+        call,
+        body,
+        # In an edit the text takes the place of the blocks.
+        lambda: {**body, "text": plain_text(message, _LONGEST_TEXT, _inert), "blocks": []},
+        refuses_form=refuses_form,
+        failure=explain,
+        rest=lambda _: _BRISK,
+        name=name,
+    )
+
+
+def _inert(line: Line) -> str:
+    """One line where marks would be markup and addresses links: a word joiner, which has no width, breaks them."""
+    return escape(_MARKUP.sub(rf"\g<0>{_WORD_JOINER}", "".join(run.text for run in line.runs)))
+
+
+def _told(error: DestinationError, pace: Pace) -> DestinationError:
+    if error.pace is not None:
+        pace.too_fast()
+    return error
 
 
 def _in_thread(body: dict[str, object], thread: str | None) -> dict[str, object]:

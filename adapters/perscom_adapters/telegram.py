@@ -11,28 +11,34 @@ platforms have one transport, which keeps the token out of every log and error; 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from functools import partial
 
 import aiohttp
+import msgspec
 
 from perscom_receiver import DestinationError
 
 from ._destination import Receipt
+from ._fallback import Body, in_form_or_plain
 from ._http import Answer, new_session, request
 from ._message import Message
+from ._pace import Pace, path
 from ._secret import SecretURL
 from ._settings import checked_timeout
-from ._telegram_answers import failure, is_done, message_ids, new_chat, refuses_formatting
+from ._telegram_answers import failure, is_done, message_ids, new_chat, refuses_form
+from ._telegram_ask import ask
 from ._telegram_bot import BotWithoutToken, answer_to
-from ._telegram_payload import payload
+from ._telegram_payload import is_whole, payload
 from ._telegram_settings import checked_address, checked_chat, checked_topic, is_chat, is_number
 
-__all__ = ["TelegramDestination", "new_session", "payload"]
+__all__ = ["TelegramDestination", "is_whole", "new_session", "payload"]
 
 _log = logging.getLogger("perscom_adapters")
 
-_EDIT = "editMessageText"
-_TRIES = 3  # as it is; where the group now is; without formatting
+_POST = "sendMessage"  # the one method that does something anew each time
+_BRISK = 1.0  # a chat takes about one message a second
+_CAREFUL = 3.0  # and a group 20 a minute
 
 
 class TelegramDestination:
@@ -43,8 +49,8 @@ class TelegramDestination:
     no sound. ``timeout`` is in seconds, for one whole request. ``base_url`` is another server that speaks the Bot API. Raises
     :class:`~perscom_receiver.ConfigurationError` for settings that cannot work.
 
-    A group that becomes a supergroup gets another number. It is followed at once and as long as this object lives; a line in
-    the log tells the new number, and receipts hold it as ``channel_id``, so that it can be kept.
+    A group that becomes a supergroup gets another number. It is followed at once; a line in the log tells the new number, and
+    receipts hold it as ``channel_id``, beside the one that was given. :meth:`learn` takes it from there.
     """
 
     def __init__(
@@ -61,12 +67,16 @@ class TelegramDestination:
     ) -> None:
         self.name = name
         self._address = checked_address(base_url, token)
-        self._chat = checked_chat(chat)
+        self._chat = self._given_chat = checked_chat(chat)
         self._session = session
         self._topic = checked_topic(topic)
         self._silent = silent
         self._timeout = checked_timeout(timeout, "Telegram")
         self._bot = BotWithoutToken(self._post)
+        # Limits are about all chats of the bot, or about this one.
+        number = token.strip().partition(":")[0]
+        self._limits = path("telegram", number)
+        self.pace = Pace(path("telegram", number, self._chat.lower()), brisk=_BRISK, careful=_CAREFUL)
 
     def __repr__(self) -> str:
         return f"<TelegramDestination {self.name!r} at {self._address.host}>"
@@ -77,35 +87,58 @@ class TelegramDestination:
         ``thread`` goes before the destination's own topic. An edit happens where the message is: ``thread`` says nothing
         then. After an edit the outcome is never ``"unclear"``: to repeat it changes nothing.
 
-        Up to three requests are made: a refused one is repeated at once where a group has moved to, and without formatting
-        if that is what Telegram refuses.
+        A refused message is sent again at once where a group has moved to, and without formatting if that is what Telegram
+        refuses.
         """
-        body = payload(message)
+        body = payload(message, edit=previous is not None)
         thread_id = previous.thread_id if previous else thread or self._topic
-        for _ in range(_TRIES):
-            answer = await answer_to(self._call(body, previous, thread_id))
-            moved = None if previous else new_chat(answer)
-            if moved:
-                _log.warning(
-                    "The group of %s has become a supergroup with another number. Write it down: chat = %s", self.name, moved
-                )
-                self._chat = moved
-            elif not (refuses_formatting(answer) and body.pop("entities", None)):
-                break
+        explain = partial(
+            failure,
+            pace=self._limits,
+            own_chat=previous is None or self._may_be_own(previous.channel_id),
+            own_topic=thread_id == self._topic,
+            repeatable=previous is not None,
+        )
+        answer, refused = await in_form_or_plain(
+            partial(self._follow, previous=previous, thread_id=thread_id),
+            body,
+            lambda: {key: value for key, value in body.items() if key != "entities"},
+            refuses_form=refuses_form,
+            failure=explain,
+            rest=lambda _: 0.0,  # what is refused does not count
+            name=self.name,
+        )
         if not is_done(answer):
-            raise failure(
-                answer,
-                own_chat=previous is None or self._may_be_own(previous.channel_id),
-                own_topic=thread_id == self._topic,
-                repeatable=previous is not None,
-            )
+            error = explain(answer)
+            if error.pace is not None:
+                self.pace.too_fast()
+            raise error
+        self.pace.taken()
         message_id, channel_id = message_ids(answer)
+        channel_id = channel_id or (previous.channel_id if previous else self._chat)
         return Receipt(
             platform="telegram",
             message_id=message_id or (previous.message_id if previous else None),
-            channel_id=channel_id or (previous.channel_id if previous else self._chat),
+            channel_id=channel_id,
             thread_id=thread_id,
+            moved_from=self._given_chat if channel_id == self._chat != self._given_chat else None,
+            refused=refused,
         )
+
+    def learn(self, receipt: Receipt) -> None:
+        """Go on in the supergroup that the group has become, if ``receipt`` of an earlier message tells its number."""
+        if receipt.platform == "telegram" and receipt.moved_from == self._given_chat and is_chat(receipt.channel_id or ""):
+            self._chat = receipt.channel_id or self._chat
+
+    async def _follow(self, body: Body, *, previous: Receipt | None, thread_id: str | None) -> Answer:
+        """The answer to one call; to a second, where the group has moved to."""
+        answer = await answer_to(self._call(body, previous, thread_id))
+        moved = None if previous else new_chat(answer)
+        if moved is None:
+            return answer
+        _log.warning("The group of %s has become a supergroup with another number. Write it down: chat = %s", self.name, moved)
+        self._chat = moved
+        return await answer_to(self._call(body, previous, thread_id))
 
     def _call(self, body: dict[str, object], previous: Receipt | None, thread_id: str | None) -> Awaitable[object]:
         """The call of the bot. Raises before anything is sent if there is no such place."""
@@ -125,6 +158,13 @@ class TelegramDestination:
         """Whether ``chat`` is the destination's own. Which number a chat has that is known by its name, cannot be told."""
         return chat == self._chat or self._chat.startswith("@")
 
+    async def ask(self) -> str:
+        """Ask Telegram for the bot and the chat. See :class:`Asks`. Of a topic Telegram tells only whoever posts into it."""
+        return await ask(self._ask, self._chat, pace=self._limits)
+
+    async def _ask(self, method: str, arguments: Mapping[str, object]) -> Answer:
+        return await self._post(method, msgspec.json.encode(arguments))
+
     async def _post(self, method: str, body: bytes) -> Answer:
         return await request(
             self._session,
@@ -132,7 +172,7 @@ class TelegramDestination:
             SecretURL(f"{self._address.reveal()}/{method}"),
             body=body,
             timeout=self._timeout,
-            repeatable=method == _EDIT,
+            repeatable=method != _POST,
         )
 
 

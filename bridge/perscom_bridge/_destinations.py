@@ -7,14 +7,21 @@ from collections.abc import Iterable
 
 from ._events import event_mistake, public_events
 from ._keys import DESTINATION, LATER_DESTINATION
+from ._mentions import read_ping
 from ._problems import did_you_mean
-from ._site import check_language
+from ._site import read_language
 from ._table import Table, dotted
+from .conditions import read_condition
 from .config import DestinationConfig
 from .platforms import PLATFORMS, Platform
+from .quiet import Quiet, read_quiet
 
 __all__ = ["read_destinations"]
 
+_SECONDS = re.compile(r"([1-9][0-9]{0,3}) seconds?")
+_USUAL_GROUP = 10.0
+_LONGEST_GROUP = 600
+_SHOWN = ("answers",)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -46,13 +53,30 @@ def _destination(table: Table, name: str) -> DestinationConfig | None:
         return None
     known = (*DESTINATION[:1], *platform.keys, *DESTINATION[1:])
     table.check_keys(known, later=LATER_DESTINATION, elsewhere=_keys_of_others(platform))
-    check_language(table)
+    language = read_language(table)
     place = platform.read(table)
     events = _events(table)
+    when = read_condition(table, events)
+    quiet = _quiet(table, platform)
+    ping = read_ping(table)
+    show = _show(table)
+    long = table.choice("long", ("cut", "follow-up"))
     unclear = table.choice("unclear", ("repeat", "drop"))
     if place is None:
         return None
-    return DestinationConfig(name=name, place=place, events=events, unclear="drop" if unclear == "drop" else "repeat")
+    return DestinationConfig(
+        name=name,
+        place=place,
+        events=events,
+        language=language,
+        unclear="drop" if unclear == "drop" else "repeat",
+        when=when,
+        group=_group(table),
+        quiet=quiet,
+        ping=ping,
+        show=show,
+        long="follow-up" if long == "follow-up" else "cut",
+    )
 
 
 def _platform(table: Table) -> Platform | None:
@@ -86,6 +110,52 @@ def _events(table: Table) -> tuple[str, ...]:
     if not items:
         table.note("events", "is empty: nothing but tests and trouble comes here.")
     return tuple(text for _, text in items)
+
+
+def _show(table: Table) -> tuple[str, ...]:
+    found: list[str] = []
+    for path, text in table.texts("show") or ():
+        if text in _SHOWN:
+            found.append(text)
+        else:
+            near = did_you_mean(text, _SHOWN)
+            table.document.wrong(path, f"Nothing private is known by this name.{near}      Known: {', '.join(_SHOWN)}")
+    return tuple(dict.fromkeys(found))
+
+
+def _group(table: Table) -> float:
+    text = table.text("group")
+    if text is None:
+        return _USUAL_GROUP
+    found = _SECONDS.fullmatch(text)
+    if text == "off":
+        return 0.0
+    if not found or int(found[1]) > _LONGEST_GROUP:
+        table.wrong(
+            "group",
+            f'"{table.shown("group")}" is no time to wait for the rest of an action. Write from 1 to {_LONGEST_GROUP} seconds, '
+            'so: "20 seconds", or "off".',
+        )
+        return _USUAL_GROUP
+    return float(found[1])
+
+
+def _quiet(table: Table, platform: Platform) -> Quiet | None:
+    text = table.text("quiet")
+    how = table.choice("in_quiet", ("silent", "hold"))
+    if "quiet" not in table and "in_quiet" in table:
+        table.wrong("in_quiet", 'in_quiet says what happens in the quiet hours. Add them: quiet = "22:00-07:00"')
+    if text is None:
+        return None
+    quiet = read_quiet(text, hold=how == "hold")
+    if quiet is None:
+        table.wrong("quiet", f'"{table.shown("quiet")}" are no quiet hours. Write when they begin and end: "22:00-07:00"')
+    elif not platform.silent and how != "hold":
+        table.wrong(
+            "in_quiet" if "in_quiet" in table else "quiet",
+            f'{platform.name} has no messages without a sound; its readers set quiet hours there. Write in_quiet = "hold".',
+        )
+    return quiet
 
 
 def _refuse_repeat(table: Table, new: DestinationConfig, earlier: Iterable[DestinationConfig]) -> None:

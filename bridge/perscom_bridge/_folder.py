@@ -13,12 +13,13 @@ from perscom_receiver import ConfigurationError, Secret
 from ._load import Inspection, community_files, inspect, inspect_server, load
 from ._problems import Problem, count
 from .config import SERVER_FILE, Config, Server
+from .unserved import Unserved
 
 __all__ = ["inspect_folder", "load_all"]
 
 
-def load_all(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[list[Config], list[str]]:
-    """The community in the file ``path``, or all in the folder, and a sentence about each whose file has mistakes.
+def load_all(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[list[Config], list[Unserved]]:
+    """The community in the file ``path``, or all in the folder, and those whose files have mistakes.
 
     Raises ConfigurationError when there is none to serve.
     """
@@ -29,9 +30,12 @@ def load_all(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[list[
     wrong = [one for one in found if one.problems]
     if found[0] in wrong or not configs:
         raise ConfigurationError("\n\n".join(one.report() for one in wrong))
-    return configs, [
-        f"{one.path.name} has {count(len(one.problems), 'mistake')}: perscom-bridge check --config {path}" for one in wrong
-    ]
+    return configs, [_unserved(one, path) for one in wrong]
+
+
+def _unserved(one: Inspection, folder: Path) -> Unserved:
+    told = f"{one.path.name} has {count(len(one.problems), 'mistake')}: perscom-bridge check --config {folder}"
+    return Unserved(key=one.path.stem, told=told, keep_bodies=one.privacy.keep_bodies)
 
 
 def inspect_folder(folder: Path, environ: Mapping[str, str] = os.environ) -> list[Inspection]:
@@ -51,6 +55,7 @@ def _apart(one: Inspection, found: Iterable[Inspection]) -> Inspection:
     """With a mistake for each other community that has the same secret: a call to one would be genuine for the other."""
     problems = [
         Problem(
+            line=one.secret_lines.get(secret.name),
             key=f"site.{secret.name}",
             text=f"This is a secret of {other.path.name}, too. Let PERSCOM suggest another one in the form of one of the two.",
         )

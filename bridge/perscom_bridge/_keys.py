@@ -9,10 +9,7 @@ from typing import Final
 
 __all__ = [
     "DESTINATION",
-    "LANGUAGES",
     "LATER_DESTINATION",
-    "LATER_LANGUAGES",
-    "LATER_PRIVACY",
     "LATER_SERVER",
     "LATER_SITE",
     "LATER_TABLES",
@@ -22,18 +19,17 @@ __all__ = [
     "TABLES",
 ]
 
-TABLES: Final = ("site", "server", "destinations", "privacy")
-LATER_TABLES: Final = ("wording", "mentions", "images")
+TABLES: Final = ("site", "server", "destinations", "wording", "images", "mentions", "privacy")
+LATER_TABLES: Final = ()
 
-SITE: Final = ("name", "url", "secret", "previous_secret", "language", "timezone")
-LATER_SITE: Final = ("operator",)
+SITE: Final = (
+    *("name", "url", "secret", "previous_secret", "previous_secret_until", "language", "timezone", "operator"),
+    *("token", "perscom_id", "api"),
+)
+LATER_SITE: Final = ()
 SERVER: Final = ("listen", "status", "public", "database")
 LATER_SERVER: Final = ("ingest",)
-DESTINATION: Final = ("type", "events", "language", "unclear")
+DESTINATION: Final = ("type", "events", "when", "language", "group", "quiet", "in_quiet", "ping", "show", "long", "unclear")
 """What a destination on any platform may hold; the rest is in ``platforms``."""
-LATER_DESTINATION: Final = ("ping", "show", "when", "quiet", "in_quiet")
-PRIVACY: Final = ("keep_bodies",)
-LATER_PRIVACY: Final = ("forget_left",)
-
-LANGUAGES: Final = ("en",)
-LATER_LANGUAGES: Final = ("de", "fr", "nl", "es")
+LATER_DESTINATION: Final = ()
+PRIVACY: Final = ("keep_bodies", "forget_left")

@@ -15,16 +15,21 @@ import msgspec
 
 from perscom_receiver import ConfigurationError
 
+from ._api import read_api
 from ._destinations import read_destinations
 from ._environment import Environment
+from ._images import read_images
 from ._keys import DESTINATION, LATER_TABLES, PRIVACY, SERVER, SITE, TABLES
+from ._mentions import MENTIONS, check_pings, read_mentions
 from ._problems import Problem, hide, report
 from ._server import read_server
 from ._site import read_privacy, read_site
 from ._table import Document, Table
 from ._toml import KeyPath, key_lines
-from .config import SERVER_FILE, Config, Server
+from .config import SERVER_FILE, Config, Privacy, Server
 from .platforms import PLATFORMS
+from .wording import KEYS as WORDING
+from .wording import read_wordings
 
 __all__ = ["Inspection", "community_files", "inspect", "inspect_server", "load", "load_server"]
 
@@ -33,7 +38,8 @@ LARGEST = 1_000_000
 
 _SYNTAX = {
     "Invalid value": 'A value is missing or has no quotes. Text stands in quotes: name = "1st Ranger Group"',
-    "Expected newline or end of document": 'Text stands in quotes: name = "1st Ranger Group". A comment begins with "#".',
+    "Expected newline or end of document": 'Text stands in quotes: name = "1st Ranger Group". A date is written 2026-03-09, '
+    'with a time of day 2026-03-09 18:00:00. A comment begins with "#".',
     "Unescaped '\\' in a string": r"Between double quotes a backslash has a meaning. Use single quotes: 'C:\bridge\bridge.db'",
     "Illegal character '\\n'": "A quote is opened on this line and not closed.",
     "Unterminated string": "A quote is opened and not closed.",
@@ -47,6 +53,8 @@ _HOMES = {
     "[site]": SITE,
     "[server]": SERVER,
     "[destinations.NAME]": (*DESTINATION, *(key for platform in PLATFORMS.values() for key in platform.keys)),
+    "[wording.WORD]": WORDING,
+    "[mentions.PLATFORM]": MENTIONS,
     "[privacy]": PRIVACY,
 }
 _SERVER_ALONE = (
@@ -67,6 +75,10 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     """Good to know, but no mistakes."""
+    privacy: Privacy = Privacy()
+    """What the file tells of it, also where it has mistakes; the default for what it does not tell."""
+    secret_lines: Mapping[str, int] = {}
+    """On which line each secret of [site] stands, by its key."""
 
     def report(self) -> str:
         """The mistakes as a person reads them in a terminal; shows no secret."""
@@ -96,10 +108,18 @@ def inspect(path: Path, environ: Mapping[str, str] = os.environ, shared: Server 
         if beside.server is None:
             return beside
         shared = beside.server
-    config = _config(document, values, path.absolute(), shared)
-    if document.problems:
-        config = None
-    return Inspection(path=path, config=config, problems=tuple(document.problems), notes=tuple(document.notes))
+    privacy = read_privacy(Table(document, (), values).table("privacy", "[privacy]"))
+    config = _config(document, values, path.absolute(), shared, privacy)
+    return Inspection(
+        path=path,
+        config=None if document.problems else config,
+        problems=tuple(document.problems),
+        notes=tuple(document.notes),
+        privacy=privacy,
+        secret_lines={
+            key: document.lines[("site", key)] for key in ("secret", "previous_secret") if ("site", key) in document.lines
+        },
+    )
 
 
 def load_server(path: Path, environ: Mapping[str, str] = os.environ) -> Server:
@@ -159,8 +179,9 @@ class _Unreadable(Exception):
 
 
 def _document(path: Path, environ: Mapping[str, str]) -> tuple[Document, dict[str, object]]:
-    values, lines = _parse(_read(path))
-    return Document(lines, _environment(path.absolute().parent, environ), _HOMES), values
+    source = _read(path)
+    values, lines = _parse(source)
+    return Document(lines, _environment(path.absolute().parent, environ), _HOMES, source), values
 
 
 def _read(path: Path) -> str:
@@ -214,10 +235,14 @@ def _environment(folder: Path, environ: Mapping[str, str]) -> Environment:
         raise _Unreadable(f"This file cannot be read: {error.strerror}.", key=".env") from error
 
 
-def _config(document: Document, values: dict[str, object], path: Path, shared: Server | None) -> Config | None:
+def _config(
+    document: Document, values: dict[str, object], path: Path, shared: Server | None, privacy: Privacy
+) -> Config | None:
     root = Table(document, (), values)
     root.check_keys(TABLES, later=LATER_TABLES)
-    site = read_site(root.table("site", "[site]"))
+    site_table = root.table("site", "[site]")
+    site = read_site(site_table, _names(values.get("destinations")))
+    api = read_api(site_table)
     if shared is None:
         server = read_server(root.table("server", "[server]"), path.parent)
         if path.name == SERVER_FILE and not values.keys() - {"server"} and community_files(path.parent):
@@ -225,12 +250,32 @@ def _config(document: Document, values: dict[str, object], path: Path, shared: S
     else:
         server = shared
         _check_community(root, path)
-    destinations = read_destinations(root.table("destinations", "[destinations.NAME]"))
-    privacy = read_privacy(root.table("privacy", "[privacy]"))
+    destination_tables = root.table("destinations", "[destinations.NAME]")
+    destinations = read_destinations(destination_tables)
+    mentions = read_mentions(root.table("mentions", "[mentions.discord]"))
+    check_pings(destination_tables, destinations, mentions)
+    wording = read_wordings(root.table("wording", "[wording.WORD]"))
+    images = read_images(root.table("images", "[images.rank]"))
     if site is None:
         return None
+    if "timezone" not in site_table and any(one.quiet for one in destinations):
+        site_table.note("timezone", 'is missing, so quiet hours are in UTC. Add yours: timezone = "Europe/Berlin"')
+    site = msgspec.structs.replace(site, wording=wording, api=api, mentions=mentions)
     community = None if shared is None else path.stem
-    return Config(site=site, server=server, destinations=destinations, privacy=privacy, path=path, community=community)
+    return Config(
+        site=site,
+        server=server,
+        destinations=destinations,
+        privacy=privacy,
+        images=images,
+        path=path,
+        community=community,
+    )
+
+
+def _names(destinations: object) -> tuple[str, ...]:
+    """Of all destinations in the file, also of those with mistakes."""
+    return tuple(destinations) if isinstance(destinations, dict) else ()
 
 
 def _check_community(root: Table, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time, tzinfo
 from typing import TypeVar
 
 from ._environment import Environment
@@ -15,6 +16,7 @@ __all__ = ["UNTYPED", "Document", "Table", "dotted"]
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_OPENING = re.compile(r"= *(?:\"{3}|'{3})(.*)")
 UNTYPED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Controls, and the halves of characters that an environment in another encoding ends up as."""
 _TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a table"}
@@ -25,27 +27,35 @@ _T = TypeVar("_T")
 class Document:
     """What all tables of one file share: the lines, the variables, and the lists of what was found.
 
-    ``homes`` are the keys that may stand under each header, for a key found in the wrong place.
+    ``homes`` are the keys that may stand under each header, for a key found in the wrong place. ``source`` is the whole text.
     """
 
     def __init__(
-        self, lines: Mapping[KeyPath, int], environment: Environment, homes: Mapping[str, tuple[str, ...]] = {}
+        self,
+        lines: Mapping[KeyPath, int],
+        environment: Environment,
+        homes: Mapping[str, tuple[str, ...]] = {},
+        source: str = "",
     ) -> None:
         self.lines = lines
+        self._rows = source.split("\n")
         self.environment = environment
         self.homes = homes
         self.problems: list[Problem] = []
         self.notes: list[str] = list(environment.notes)
 
-    def wrong(self, path: KeyPath, text: str, *, key: str | None = None) -> None:
+    def wrong(self, path: KeyPath, text: str, *, key: str | None = None, row: int | None = None) -> None:
         """Note a mistake at ``path``; a path that is not in the file has the line of the nearest table that is.
 
-        ``key`` is shown in place of the path.
+        ``key`` is shown in place of the path. ``row`` is the one of a text with several lines, from 1.
         """
         known = path
         while known and known not in self.lines:
             known = known[:-1]
-        self.problems.append(Problem(line=self.lines.get(known, 1), key=key or dotted(path), text=text))
+        line = self.lines.get(known, 1)
+        if row is not None and (opening := _OPENING.search(self._rows[line - 1])):
+            line += row - 1 if opening[1].strip() else row  # TOML leaves out a line break right behind the quotes
+        self.problems.append(Problem(line=line, key=key or dotted(path), text=text))
 
 
 class Table:
@@ -59,12 +69,12 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self.values
 
-    def wrong(self, key: str, text: str) -> None:
-        """Note a mistake at ``key``, and where its value is if it stands in a variable."""
+    def wrong(self, key: str, text: str, *, row: int | None = None) -> None:
+        """Note a mistake at ``key``, and where its value is if it stands in a variable; ``row`` is that of a long text."""
         raw = self.values.get(key)
         if isinstance(raw, str) and (named := _VARIABLE.fullmatch(raw)) and (found := self.document.environment.get(named[1])):
             text += f"\nThe value is the one of {named[1]} in {found.place}."
-        self.document.wrong((*self.path, key), text)
+        self.document.wrong((*self.path, key), text, row=row)
 
     def note(self, key: str, text: str) -> None:
         """Note something at ``key`` that is no mistake."""
@@ -74,8 +84,8 @@ class Table:
         """Note something about the whole table that is no mistake."""
         self.document.notes.append(f"{dotted(self.path)} {text}")
 
-    def text(self, key: str) -> str | None:
-        """The text under ``key``, with ``${NAME}`` replaced by the variable; one line, never blank."""
+    def text(self, key: str, *, long: bool = False) -> str | None:
+        """The text under ``key``, with ``${NAME}`` replaced by the variable; never blank, one line unless it is ``long``."""
         value = self._typed(key, str, f'Write it in quotes: {key} = "…"')
         if value is None:
             return None
@@ -84,7 +94,7 @@ class Table:
         elif not value.strip():
             self.wrong(key, f"{key} is blank. Give it a value, or take the line out.")
             return None
-        if value is not None and UNTYPED.search(value):
+        if value is not None and UNTYPED.search(value.replace("\n", " ").replace("\t", " ") if long else value):
             self.wrong(
                 key, f"{key} holds a line break or another control character, perhaps at its end. Copy it again without."
             )
@@ -102,6 +112,18 @@ class Table:
     def flag(self, key: str) -> bool | None:
         """True or false."""
         return self._typed(key, bool, f"Write it without quotes: {key} = true")
+
+    def moment(self, key: str, zone: tzinfo) -> datetime | None:
+        """The moment under ``key``, aware: a day lasts to its end, and what names no offset is meant in ``zone``."""
+        value = self.values.get(key)
+        if type(value) is date:
+            value = datetime.combine(value, time(23, 59, 59))
+        if isinstance(value, datetime):
+            return value if value.tzinfo is not None else value.replace(tzinfo=zone)
+        if value is not None:
+            kind = "a time without a date" if isinstance(value, time) else _type_name(value)
+            self.wrong(key, f"{key} should be a date, but this is {kind}. Write it without quotes: {key} = 2026-03-09")
+        return None
 
     def texts(self, key: str) -> list[tuple[KeyPath, str]] | None:
         """The list of texts under ``key``, each with its own path."""

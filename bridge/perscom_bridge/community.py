@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 
+import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from perscom_adapters import Destination
-from perscom_receiver import Receiver, SQLiteInbox, Worker
+from perscom_adapters import Destination, Learns, Receipt
+from perscom_receiver import Receiver, SQLiteInbox, Unavailable, Worker
 from perscom_receiver.queue import Database
 
 from .config import Config, DestinationConfig
+from .directory import SiteDirectory
 from .logs import naming
 from .metrics import Metrics
+from .notices import Notices, Witness
 from .public import Webhook
 from .refused import RefusedRequests
 from .routing import router_for
@@ -32,14 +37,28 @@ class Community:
         destinations: list[tuple[DestinationConfig, Destination]],
         database: Database,
         now: Callable[[], float],
+        speed: float = 1.0,
     ) -> None:
         self.config = config
         self.inbox = SQLiteInbox(database, site=config.key, keep_bodies=config.privacy.keep_bodies, now=now)
         self.metrics = Metrics()
         self.first_call = asyncio.Event()
         """Set once a genuine event was stored."""
-        self._receiver = Receiver(*config.site.secrets, inbox=self.inbox, now=lambda: datetime.fromtimestamp(now(), UTC))
-        self._worker = Worker(self.inbox, router_for(destinations, config.site, self.metrics.posted))
+        self._witness = Witness(self.inbox)
+        self._receiver = Receiver(
+            *config.site.secrets,
+            inbox=self.inbox,
+            now=lambda: datetime.fromtimestamp(now(), UTC),
+            refused=self._witness.refused,
+        )
+        self._destinations = destinations
+        self._directory = SiteDirectory(
+            self.inbox, images=config.images, api=config.site.api, forget_left=config.privacy.forget_left
+        )
+        router = router_for(destinations, config.site, self._posted, self._directory.before, now)
+        self._worker = Worker(self.inbox, router, speed=speed)
+        operators = [destination for one, destination in destinations if one.name == config.site.operator]
+        self._notices = [Notices(self.inbox, self._witness, config, destination) for destination in operators]
 
     def webhook(self, refused: RefusedRequests | None) -> ASGIApp:
         """The app for its path. ``refused`` keeps what is refused."""
@@ -54,7 +73,22 @@ class Community:
     async def work(self, stop: asyncio.Event) -> None:
         """Handle what is stored until ``stop`` is set."""
         with naming(self.config.community):
-            await self._worker.run(stop)
+            await self._learn()
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self._directory.tended())
+                for notices in self._notices:
+                    await stack.enter_async_context(notices.told())
+                await self._worker.run(stop)
+
+    async def _learn(self) -> None:
+        """Let destinations go on where they were in an earlier run: in the chat that theirs has become."""
+        for config, destination in self._destinations:
+            if isinstance(destination, Learns):
+                with suppress(Unavailable):  # the worker will tell
+                    receipts = await self.inbox.database.aread(partial(self.inbox.queue.receipts, lane=config.name))
+                    for receipt in reversed(receipts):
+                        with suppress(msgspec.DecodeError):
+                            destination.learn(msgspec.json.decode(receipt, type=Receipt))
 
     def told(self, text: str) -> str:
         """``text`` with the name of the community in front, where there are several."""
@@ -62,5 +96,11 @@ class Community:
 
     def _answered(self, status: int) -> None:
         self.metrics.answered(status)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            self._witness.unstored()
         if status == HTTPStatus.ACCEPTED:
             self.first_call.set()
+
+    def _posted(self, destination: str, outcome: str) -> None:
+        self.metrics.posted(destination, outcome)
+        self._witness.posted(destination, outcome)

@@ -5,26 +5,35 @@ No record shows a secret, a token or the one in an address, neither as text nor 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from perscom_receiver import Secret
 
 from ._paths import WEBHOOK_PATH
+from .conditions import Condition
+from .mentions import Mentions, Pinged
+from .quiet import Quiet
+from .wording import Wording
 
 if TYPE_CHECKING:
     from .platforms import Place
 
 __all__ = [
     "SERVER_FILE",
+    "Api",
     "Config",
     "DestinationConfig",
     "HiddenToken",
     "HiddenUrl",
+    "Images",
     "ListenAddress",
     "Privacy",
     "Server",
@@ -70,6 +79,20 @@ class ListenAddress(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+Images: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Addresses of pictures by kind (``"rank"``) and name, the name as :func:`perscom_bridge.directory.images.image_key` has it."""
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True):
+    """How PERSCOM's REST API is asked for names that no event has told."""
+
+    token: HiddenToken
+    url: str = "https://api.perscom.io/v2"
+    """With the version, without a slash at the end."""
+    perscom_id: str | None = None
+    """The community's number at PERSCOM; None where the token tells it, as API keys do."""
+
+
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """The community and its PERSCOM."""
 
@@ -77,9 +100,24 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     """PERSCOM's own address, for links, without a slash at the end."""
     secrets: tuple[Secret, ...]
-    """The live secret first, then the previous one while it is being changed. Named after their keys."""
+    """The live secret first, then the previous one while it is being changed, perhaps with an end. Named after their keys."""
     timezone: str = "UTC"
-    """An IANA name, for the times on the status page. A chat shows each reader their own."""
+    """An IANA name, for the times on the status page, in wordings and of quiet hours. A chat shows each reader their own."""
+    language: str = "en"
+    """The code of the language that messages are written in, one of :data:`perscom_adapters.LANGUAGES`."""
+    operator: str | None = None
+    """The name of the destination that hears about trouble; None: the log and the status page alone tell of it."""
+    wording: Mapping[str, Wording] = {}
+    """What the community says in words of its own, by event word."""
+    api: Api | None = None
+    """None: PERSCOM's API is never asked."""
+    mentions: Mapping[str, Mentions] = {}
+    """Who may be pinged, by the name of the platform. Nobody else ever is."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone, also on a machine without a list of them."""
+        return UTC if self.timezone == "UTC" else ZoneInfo(self.timezone)
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,13 +143,29 @@ class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Words, event names and globs as they were written; without an ``events`` line the words of the public set."""
     unclear: Literal["repeat", "drop"] = "repeat"
     """What follows when nobody knows whether a message was taken: at least once, or at most once."""
+    language: str | None = None
+    """The code of its language; None: the site's."""
+    when: Condition | None = None
+    """What an event must meet besides; None: nothing. PERSCOM's own test is never asked."""
+    group: float = 10.0
+    """Seconds that the first event of an action waits for the others, so that they become one message; 0: for nobody."""
+    ping: tuple[Pinged, ...] = ()
+    """Whom its messages ping, as far as ``Site.mentions`` names them."""
+    show: tuple[str, ...] = ()
+    """What is private and shown here all the same: ``"answers"``, those of forms."""
+    long: Literal["cut", "follow-up"] = "cut"
+    """What becomes of a message that is too long for the platform: it is cut, or continued in further messages."""
+    quiet: Quiet | None = None
+    """The quiet hours, on the clock of the site's time zone; None: there are none."""
 
 
 class Privacy(msgspec.Struct, frozen=True, kw_only=True):
-    """How long what PERSCOM sent is kept."""
+    """How long what PERSCOM sent is kept, and of whom."""
 
     keep_bodies: int = 30
     """Days. After them only digests stay, so that nothing can be replayed."""
+    forget_left: bool = False
+    """Whether a user who is deleted in PERSCOM is forgotten here, too, once all messages about that are out."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +176,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     destinations: tuple[DestinationConfig, ...]
     """At least one, in the order of the file."""
     privacy: Privacy
+    images: Images = {}
     path: Path
     """The file it was read from, absolute."""
     community: str | None = None

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, generate_latest
 from prometheus_client.registry import Collector
 
+from . import conditions, wording
 from .overview import Overview
 
 __all__ = ["Metrics", "exposition"]
@@ -17,6 +18,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.failed: dict[tuple[str, str], int] = {}
+        """How often a condition or a wording of the operator's failed since the start, by destination and outcome."""
         self._answers = Counter(
             "perscom_answers",
             "Requests on the webhook path, by the status they were answered with",
@@ -52,7 +55,12 @@ class Metrics:
         self._answers.labels(str(status)).inc()
 
     def posted(self, destination: str, outcome: str) -> None:
-        """An attempt to post a message ended: ``sent``, ``nothing to say``, or the outcome of a DestinationError."""
+        """An attempt to post a message ended: ``sent``, ``nothing to say``, or the outcome of a DestinationError.
+
+        A failed condition or wording is counted here, too, since it needs a look.
+        """
+        if outcome in (conditions.FAILED, wording.FAILED):
+            self.failed[destination, outcome] = self.failed.get((destination, outcome), 0) + 1
         self._messages.labels(destination, outcome).inc()
 
     def update(self, overview: Overview) -> None:

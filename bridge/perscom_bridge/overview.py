@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from perscom_adapters import render
+from perscom_adapters import Receipt, render
 from perscom_receiver import Event, Health, MalformedEvent, SQLiteInbox
 from perscom_receiver.queue import Connection, State
 
@@ -19,7 +19,7 @@ _WORDS = {State.WAITING: "waiting", State.LEASED: "sending", State.DONE: "sent",
 
 
 class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one event at one destination."""
+    """What became of one event at one destination. ``error`` is why it is not sent, or not as it should be."""
 
     destination: str
     state: str
@@ -38,11 +38,13 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LaneRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One destination. ``paused`` is why it is switched off, None while it is on."""
+    """One destination. ``paused`` is why it is switched off, None while it is on; ``moved`` is the number that its chat has
+    now, where that is not the one in the configuration."""
 
     name: str
     waiting: int
     paused: str | None
+    moved: str | None
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,11 +81,25 @@ def _events(connection: Connection, site: str, n: int) -> list[EventRow]:
 
 def _tasks(connection: Connection, event: int) -> tuple[TaskRow, ...]:
     rows = connection.execute(
-        "SELECT lane.name, task.state, task.attempt, task.error FROM task JOIN lane ON lane.id = task.lane"
+        "SELECT lane.name, task.state, task.attempt, task.error, task.receipt FROM task JOIN lane ON lane.id = task.lane"
         " WHERE task.event = ? ORDER BY lane.name",
         (event,),
     )
-    return tuple(TaskRow(destination=d, state=_WORDS[State(s)], attempts=a, error=e) for d, s, a, e in rows)
+    return tuple(_task(*row) for row in rows)
+
+
+def _task(destination: str, state: int, attempts: int, error: str | None, receipt: str | None) -> TaskRow:
+    told, refused = _WORDS[State(state)], None if receipt is None else _receipt(receipt).refused
+    if refused is not None:
+        return TaskRow(destination=destination, state=f"{told} as plain text", attempts=attempts, error=refused)
+    return TaskRow(destination=destination, state=told, attempts=attempts, error=error)
+
+
+def _receipt(stored: str) -> Receipt:
+    try:
+        return msgspec.json.decode(stored, type=Receipt)
+    except msgspec.DecodeError:  # of another version
+        return Receipt(platform="")
 
 
 def _title(body: bytes | None) -> str | None:
@@ -103,4 +119,12 @@ def _lanes(connection: Connection, inbox: SQLiteInbox) -> list[LaneRow]:
     rows = connection.execute(
         "SELECT name, paused FROM lane WHERE site = ? AND queue = ? ORDER BY name", (inbox.site, inbox.queue.name)
     ).fetchall()
-    return [LaneRow(name=name, waiting=waiting.get(name, 0), paused=paused) for name, paused in rows]
+    return [
+        LaneRow(name=name, waiting=waiting.get(name, 0), paused=paused, moved=_moved(connection, inbox, name))
+        for name, paused in rows
+    ]
+
+
+def _moved(connection: Connection, inbox: SQLiteInbox, lane: str) -> str | None:
+    newest = [_receipt(stored) for stored in inbox.queue.receipts(connection, lane, 1)]
+    return newest[0].channel_id if newest and newest[0].moved_from is not None else None

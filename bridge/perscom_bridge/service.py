@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from perscom_adapters import Destination
@@ -22,6 +23,7 @@ from .platforms import extra_of
 from .public import PublicApp
 from .refused import RefusedRequests
 from .status import Changes, Page, status_app
+from .unserved import Unserved, forget_hourly
 
 if TYPE_CHECKING:
     import aiohttp
@@ -54,16 +56,18 @@ async def running(
     opened: Sequence[tuple[Config, Destinations]],
     *,
     now: Callable[[], float] = time.time,
+    speed: float = 1.0,
     page: Page | None = None,
     keep_refused: bool = False,
-    unserved: Sequence[str] = (),
+    unserved: Sequence[Unserved] = (),
 ) -> AsyncIterator[Service]:
     """Run the service inside the ``async with`` block; leaving it stops listening, lets handlers end and closes the database.
 
-    ``opened`` are the communities, at least one, all with the same [server]; ``unserved`` are sentences about others. ``now``
-    gives seconds since 1970; ``page`` makes another page than the usual one; ``keep_refused`` keeps the newest refused
-    requests, and without it those of an earlier run are deleted. Raises ConfigurationError when an address cannot be listened
-    on or the database is none of ours, and Unavailable when it cannot be written.
+    ``opened`` are the communities, at least one, all with the same [server]; ``unserved`` are others whose files have mistakes.
+    ``now`` gives seconds since 1970, ``speed`` times as fast as they pass; ``page`` makes another page than the usual one;
+    ``keep_refused`` keeps the newest refused requests, and without it those of an earlier run are deleted. Raises
+    ConfigurationError when an address cannot be listened on or the database is none of ours, and Unavailable when it cannot
+    be written.
     """
     server = opened[0][0].server
     refused = RefusedRequests(server.database)
@@ -71,7 +75,7 @@ async def running(
         refused.clear()
     database = Database(server.database)
     changes = Changes(database)
-    communities = [Community(config, destinations, database, now) for config, destinations in opened]
+    communities = [Community(config, destinations, database, now, speed) for config, destinations in opened]
     async with contextlib.AsyncExitStack() as stack:
         for one in communities:
             stack.enter_context(contextlib.closing(one.inbox))
@@ -81,8 +85,9 @@ async def running(
         await database.awrite(lambda connection: None)  # a file that cannot be used is told now, not at the first event
         kept = refused if keep_refused else None
         public = PublicApp({one.config.webhook_path: one.webhook(kept) for one in communities})
-        status = status_app(communities, changes, page, unserved)
-        await stack.enter_async_context(_worked(communities, service.broken))
+        status = status_app(communities, changes, page, [one.told for one in unserved])
+        forget = partial(forget_hourly, database, [one.config.key for one in communities], unserved, now)
+        await stack.enter_async_context(_worked(communities, forget, service.broken))
         await stack.enter_async_context(_served(new_server(public, public=True), public_socket, service.broken))
         await stack.enter_async_context(_served(new_server(status, public=False), status_socket, service.broken))
         stack.callback(changes.close)
@@ -140,9 +145,11 @@ async def _running(
 
 
 @asynccontextmanager
-async def _worked(communities: Iterable[Community], broken: asyncio.Event) -> AsyncIterator[None]:
+async def _worked(
+    communities: Iterable[Community], forget: Callable[[asyncio.Event], Coroutine[Any, Any, None]], broken: asyncio.Event
+) -> AsyncIterator[None]:
     stop = asyncio.Event()  # of all at once: each may take its time to let handlers end
-    async with _running([one.work(stop) for one in communities], stop.set, broken):
+    async with _running([*(one.work(stop) for one in communities), forget(stop)], stop.set, broken):
         yield
 
 

@@ -58,7 +58,8 @@ def status_app(
             (one.config, ZoneInfo(one.config.site.timezone), overview)
             for one, overview in zip(communities, await overviews(), strict=True)
         ]
-        return template.render(communities=parts, unserved=unserved)
+        failed = {one.config.key: one.metrics.failed for one in communities}
+        return template.render(communities=parts, unserved=unserved, failed=failed)
 
     async def root(request: Request) -> Response:
         return HTMLResponse(await (page or own_page)(), headers=_HEADERS)

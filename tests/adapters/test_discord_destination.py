@@ -53,7 +53,7 @@ def error_of(fault: Fault, **more: Any) -> DestinationError:
     async def use(chat: ChatStandIn, url: str, make: Callable[..., DiscordDestination]) -> None:
         nonlocal token
         token = url.rpartition("/")[2]
-        chat.script(fault)
+        chat.script(fault, fault)  # a form that is refused is tried once more, without form
         await make().send(MESSAGE, **more)
 
     with pytest.raises(DestinationError) as caught:

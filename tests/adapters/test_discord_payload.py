@@ -13,9 +13,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hostile import ADDRESSES, MARK, Reach, blocks, fields, messages, on_every_event, poisoned_message, some, texts, titles
+from hostile import (
+    ADDRESSES,
+    MARK,
+    Reach,
+    blocks,
+    fields,
+    messages,
+    on_every_event,
+    poisoned_message,
+    some,
+    texts,
+    titles,
+)
 from hypothesis import example, given
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 from seen import OBEYED, moment, same_up_to_the_cut, strings, utf16, visible
 
 from perscom_adapters import (
@@ -26,14 +39,18 @@ from perscom_adapters import (
     Inline,
     Italic,
     Link,
+    Mention,
     Message,
     Paragraph,
     Quote,
+    Struck,
     Text,
     Time,
+    struck,
 )
-from perscom_adapters.discord import payload
+from perscom_adapters.discord import is_whole, payload
 from perscom_adapters.testing import discord_refusal
+from perscom_adapters.testing._discord_rules import pings
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # 100 000 characters are meant
 
@@ -93,12 +110,22 @@ def assert_valid(body: dict[str, Any]) -> None:
     assert "description" not in embed or ink(embed["description"])
 
 
-def assert_inert(body: dict[str, Any]) -> None:
-    """No content, so nothing that can ping, and no markup where none is ours; of the rest the reader below makes sure."""
-    assert list(body) == ["embeds", "allowed_mentions"]
-    assert body["allowed_mentions"] == {"parse": []}
+def assert_inert(body: dict[str, Any], message: Message) -> None:
+    """Pings exactly those of ``message``, and no markup where none is ours; of the rest the reader below makes sure."""
+    assert set(body) <= {"embeds", "allowed_mentions", "content", "flags"}
+    assert body["allowed_mentions"]["parse"] == []
+    named = {(one.kind, one.id) for one in message.mentions if re.fullmatch(r"[1-9][0-9]{0,19}", one.id)}
+    for kind in ("user", "role"):
+        assert sorted(body["allowed_mentions"].get(f"{kind}s", [])) == sorted(key for of, key in named if of == kind)
+    assert pings(body) == {f"{kind}:{key}" for kind, key in named}
+    assert re.fullmatch(r"(?:<@&?\d+>(?: (?=<)|$))*", body.get("content", ""))
+    assert body.get("flags") == (4096 if message.silent else None)
     (embed,) = body["embeds"]
-    for title in (embed["title"], *(field["name"] for field in embed["fields"])):
+    headline = embed["title"]
+    if message.struck:
+        assert re.fullmatch("~~.*~~", headline)
+        headline = headline[2:-2]
+    for title in (headline, *(field["name"] for field in embed["fields"])):
         bare = ESCAPE.sub("x", title)
         assert not re.search(r"[*_~|`<]|https?://|:[^\s:]+:|\]\(|@everyone|@here|^(#|-|>|\+|\d+\.)", bare)
     assert not re.search(r"https?://|<@|@everyone|@here|:[^\s:\u2060]+:", embed.get("footer", {}).get("text", ""))
@@ -129,7 +156,7 @@ def _shown_line(line: str) -> str:
             out += moment(int(match[1]), "date" if match[2] == "D" else "datetime")
         elif match := LINK.match(line, place):
             out += _shown_line(match[1])
-        elif match := re.compile(r"\*{1,3}").match(line, place):
+        elif match := re.compile(r"\*{1,3}|~~").match(line, place):
             pass  # our emphasis
         else:
             assert line[place] not in "\\*_~|`[]()<>@#", f"markup at {place} in {line!r}"
@@ -143,6 +170,7 @@ def _shown_line(line: str) -> str:
 
 
 def shown_title(markdown: str) -> str:
+    markdown = re.sub("^~~(.*)~~$", r"\1", markdown)
     return ESCAPE.sub(r"\1", markdown)
 
 
@@ -153,13 +181,13 @@ def meant(part: object) -> str:
     match part:
         case Text(text):
             return text
-        case Bold(parts) | Italic(parts) | Paragraph(parts):
+        case Bold(parts) | Italic(parts) | Struck(parts) | Paragraph(parts):
             return meant(parts)
         case Link(label, url):
             return label if ink(label) else urlsplit(url).netloc
         case Time(at, style):
             return moment(at, style)
-        case BulletList(items, _):
+        case BulletList(items):
             return "\n".join(meant(item) for item in items)
         case Quote(blocks):
             return meant(blocks)
@@ -208,14 +236,16 @@ def assert_shows(body: dict[str, Any], message: Message) -> None:
 def test_every_message_is_valid_and_inert(message: Message) -> None:
     body: Any = payload(message)
     assert_valid(body)
-    assert_inert(body)
+    assert_inert(body, message)
     assert body["embeds"][0].get("url") in (None, *ADDRESSES)
 
 
 @some
 @given(blocks)
 def test_the_shown_text_is_the_meant_text_up_to_the_cut(tree: tuple[Block, ...]) -> None:
-    assert_is_shown(Message(word="test", title="t", blocks=tree))
+    message = Message(word="test", title="t", blocks=tree)
+    assert_is_shown(message)
+    assert not is_whole(message) or (ink(meant(tree)) in ink(shown(embeds(message)[0].get("description", ""))))
 
 
 @some
@@ -238,7 +268,7 @@ def test_a_footer_shows_its_text_and_needs_no_backslash(footer: str) -> None:
 
 def assert_is_shown(message: Message) -> None:
     body: Any = payload(message)
-    assert_inert(body)
+    assert_inert(body, message)
     assert_shows(body, message)
 
 
@@ -249,7 +279,7 @@ def test_no_event_however_hostile_pings_breaks_a_rule_or_shows_what_is_private(n
         return
     body: Any = payload(message)
     assert_valid(body)
-    assert_inert(body)
+    assert_inert(body, message)
     assert_shows(body, message)
     assert MARK not in json.dumps(body)
 
@@ -459,6 +489,68 @@ def test_a_blank_field_is_left_out_and_half_a_field_gets_a_dash() -> None:
         )
     )
     assert [(field["name"], field["value"]) for field in embed["fields"]] == [("By", "—"), ("—", "v")]
+
+
+def test_mentions_are_the_content_and_exactly_they_may_ping() -> None:
+    message = Message(
+        word="test",
+        title="@everyone",
+        blocks=(paragraph("<@184405311681986561>"),),
+        mentions=(
+            Mention("user", "184405311681986560", "<@1>"),
+            Mention("role", "1130112233445566778"),
+            Mention("user", "184405311681986560"),
+            Mention("role", "everyone"),
+            Mention("user", "007"),
+        ),
+    )
+    body = payload(message)
+    assert body["content"] == "<@184405311681986560> <@&1130112233445566778>"
+    assert body["allowed_mentions"] == {"parse": [], "users": ["184405311681986560"], "roles": ["1130112233445566778"]}
+    assert_inert(body, message)
+
+
+def test_a_crowd_is_mentioned_up_to_a_number_that_is_told() -> None:
+    body: Any = payload(Message(word="test", title="t", mentions=tuple(Mention("user", str(10**19 + n)) for n in range(50))))
+    assert len(pings(body)) == 30
+    assert body["content"].endswith("> … (20 more)")
+    assert_valid(body)
+
+
+def test_an_edit_takes_away_who_is_no_longer_mentioned_and_sets_no_flag() -> None:
+    message = Message(word="test", title="t", silent=True)
+    assert payload(message)["flags"] == 1 << 12
+    edit: Any = payload(message, edit=True)
+    assert edit["content"] == ""
+    assert set(edit) == {"embeds", "allowed_mentions", "content"}
+    assert discord_refusal(edit, edit=True) is None
+
+
+def test_what_is_struck_is_struck_and_what_a_person_wrote_is_gone() -> None:
+    tree = (
+        paragraph("a~ ", Bold((Link("l", "https://x.y/~~z"),)), Time(AT)),
+        Quote((paragraph("private"),)),
+        BulletList(((Text("~~"), Text("~")),)),
+    )
+    message = Message(
+        word="award", title="Medal~", blocks=tree, fields=(Field(name="n", value=()),), color=1, image="https://x.y/z"
+    )
+    (embed,) = embeds(struck(replace(message, mentions=(Mention("user", "1"),))))
+    assert embed["title"] == "~~Medal\\~\u2060~~"
+    first, item = embed["description"].split("\n")
+    assert first == "~~a\\~\u2060~~ ~~**[l](https://x.y/%7E%7Ez)**~~\u2060~~<t:1772478480:f>~~"
+    assert item == "- ~~\\~\\~\\~\u2060~~"
+    assert embed["fields"] == []
+    assert "thumbnail" not in embed
+    assert "content" not in payload(struck(message))
+
+
+def test_a_moment_is_not_cut_in_two() -> None:
+    for length in range(960, 1030):
+        (embed,) = embeds(
+            Message(word="test", title="t", fields=(Field(name="n", value=(Text("a" * length), Time(AT), Text("b" * 99))),))
+        )
+        assert re.fullmatch(r"a+(<t:1772478480:f>b*)?…", embed["fields"][0]["value"])
 
 
 def test_an_invisible_title_becomes_a_dash() -> None:

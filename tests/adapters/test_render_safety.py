@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perscom_adapters import Message, plain, render
+from perscom_adapters import LANGUAGES, Message, plain, render
 from perscom_receiver import EVENT_NAMES, Event, MalformedEvent, php_json
 from perscom_receiver.testing import make_event
 
@@ -24,8 +25,11 @@ class Namesakes:
     def name(self, resource: str, key: int, /) -> str | None:
         return f"{resource} {key}"
 
-    def old_rank(self, user_id: int, /) -> str | None:
+    def old(self, kind: str, user_id: int, /) -> str | None:
         return "Private"
+
+    def image(self, resource: str, key: int | None, name: str | None, /) -> str | None:
+        return "javascript:alert(1)"
 
 
 def event(name: str, data: object = None, changes: object = None, created: str = "2026-03-02T18:20:05.201415Z") -> Event:
@@ -223,16 +227,24 @@ def test_an_unknown_name_is_not_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "huge", ["x" * 100_000, "a " * 50_000, "e" + "\u0301" * 100_000, "\u200f" * 100_000, "<b>" * 33_000 + "x"]
+    ("huge", "language"),
+    [
+        ("x" * 100_000, "en"),
+        ("a " * 50_000, "de"),
+        ("e" + "\u0301" * 100_000, "fr"),
+        ("\u200f" * 100_000, "nl"),
+        ("<b>" * 33_000 + "x", "es"),
+    ],
 )
-def test_endless_text_leaves_a_short_message(huge: str) -> None:
+def test_endless_text_leaves_a_short_message(huge: str, language: str) -> None:
     data = {"id": 1, "type": 0, "name": huge, "display_name": huge, "text": huge, "description": huge, "location": huge}
     data |= {"user": {"id": 1, "display_name": huge, "unit": {"name": huge}}, "message": huge, "channels": ["broadcast"]}
     data |= {
         kind: {"name": huge} for kind in ("rank", "award", "qualification", "unit", "position", "specialty", "status", "form")
     }
     for name in EVENT_NAMES:
-        message = render(event(name, data, {"rank_id": 1, "starts": huge, "message": huge} if name.endswith("updated") else []))
+        changes = {"rank_id": 1, "starts": huge, "message": huge} if name.endswith("updated") else []
+        message = render(event(name, data, changes), language=language)
         if message is not None:
             assert len(message.title) <= 250
             assert len(plain(message)) < 4000
@@ -336,8 +348,11 @@ def _planted(data: object, *, person: bool) -> object:
     rows | values,
     st.none() | st.just([]) | st.dictionaries(columns, values, max_size=4) | values,
     st.booleans(),
+    st.sampled_from(LANGUAGES),
 )
-def test_any_event_becomes_a_decent_message_or_none(name: str, data: object, changes: object, known: bool) -> None:
+def test_any_event_becomes_a_decent_message_or_none(
+    name: str, data: object, changes: object, known: bool, language: str
+) -> None:
     data = _planted(data, person=name.startswith("user."))
     if isinstance(changes, dict):
         changes = dict.fromkeys(changes, MARK) | dict.fromkeys(PRIVATE, MARK)
@@ -346,7 +361,7 @@ def test_any_event_becomes_a_decent_message_or_none(name: str, data: object, cha
         parsed = Event.parse(body)
     except MalformedEvent:
         return
-    message = render(parsed, Namesakes() if known else None)
+    message = render(parsed, Namesakes() if known else None, language=language, timezone=ZoneInfo("America/New_York"))
     if message is None:
         return
     assert name in EVENT_NAMES

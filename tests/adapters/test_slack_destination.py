@@ -31,6 +31,12 @@ T = TypeVar("T")
 Destination = SlackWebhookDestination | SlackBotDestination
 
 
+@pytest.fixture(autouse=True)
+def without_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack wants a second between a refused message and the same in plain text."""
+    monkeypatch.setattr("perscom_adapters._fallback.LONGEST_REST", 0.0)
+
+
 def with_slack(use: Callable[[ChatStandIn, Any, Any], Awaitable[T]]) -> T:
     """Run ``use`` with a stand-in and with ways to make destinations of both kinds, each call in a place of its own."""
 
@@ -61,14 +67,19 @@ async def refusal_of(destination: Destination, previous: Receipt | None = None) 
 
 
 def errors_of(kind: str, faults: Iterable[Fault], previous: Receipt | None = None) -> list[DestinationError]:
-    """The error of one send for each of ``faults``, by a destination of one ``kind``."""
+    """The error of one send for each of ``faults``, by a destination of one ``kind``.
+
+    A form that is refused is tried once more, without form, and meets the same.
+    """
 
     async def use(chat: ChatStandIn, webhook: Any, bot: Any) -> list[DestinationError]:
-        destination = webhook() if kind == "webhook" else bot()
         errors = []
         for fault in faults:
-            chat.script(fault)
+            destination = webhook() if kind == "webhook" else bot()
+            chat.script(fault, fault)
             errors.append(await refusal_of(destination, previous))
+            for _ in range(len(chat.arrivals) % 2):
+                await refusal_of(destination, previous)  # meets what is left
         return errors
 
     return with_slack(use)

@@ -29,18 +29,22 @@ from perscom_adapters import (
     Inline,
     Italic,
     Link,
+    Mention,
     Message,
     Paragraph,
     Quote,
+    Struck,
     Text,
     Time,
     plain,
     safe_url,
+    struck,
 )
 from perscom_adapters._lines import Line, Run
 from perscom_adapters._slack_payload import _fitting
-from perscom_adapters.slack import payload
+from perscom_adapters.slack import is_whole, payload
 from perscom_adapters.testing import slack_refusal
+from perscom_adapters.testing._slack_rules import pings
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # 100 000 characters are meant
 
@@ -83,11 +87,18 @@ def assert_within_limits(body: dict[str, Any]) -> None:
     assert sum(map(utf16, strings(body))) < 12_000
 
 
-DATE_TOKEN = re.compile(r"<!date\^\d+\^\{date_short\} \{time\}\|\d{4}-\d\d-\d\d \d\d:\d\d UTC>")
+DATE_TOKEN = re.compile(r"<!date\^\d+\^\{date_short\} \{time\}\|[\d./-]{8,10},?[a-zà ]* \d\d:\d\d[A-Za-z ]* [A-Z]{3,4}>")
 
 
-def assert_inert(body: dict[str, Any]) -> None:
-    """No element that notifies, no mrkdwn but the date in the context, and nothing to parse in the fallback."""
+TITLE = re.compile(r"\*(?:[^*_~`<>&:]|&(?:amp|lt|gt);|:(?!\S*:))+\*")
+
+
+def assert_inert(body: dict[str, Any], message: Message) -> None:
+    """Pings exactly those of ``message``. No mrkdwn but the date in the context and a title without markup beside a picture,
+    and nothing to parse in the fallback."""
+    ids = {"user": r"[UW][A-Z0-9]{1,20}", "role": r"S[A-Z0-9]{1,20}"}
+    named = {f"{one.kind}:{one.id}" for one in message.mentions if re.fullmatch(ids[one.kind], one.id)}
+    assert pings(body) == named
     assert set(body) == {"text", "blocks", "unfurl_links", "unfurl_media"}
     assert body["unfurl_links"] is body["unfurl_media"] is False
     assert not re.search(r"[<>]|&(?!amp;|lt;|gt;)", body["text"])
@@ -95,10 +106,11 @@ def assert_inert(body: dict[str, Any]) -> None:
     assert kinds <= {
         *("header", "section", "context", "image", "plain_text", "mrkdwn", "text", "link", "date"),
         *("rich_text", "rich_text_section", "rich_text_quote", "rich_text_list"),
+        *(["user", "usergroup"] if named else []),
     }
     for element in objects(body["blocks"]):
         if element.get("type") == "mrkdwn":
-            assert DATE_TOKEN.fullmatch(element["text"])
+            assert DATE_TOKEN.fullmatch(element["text"]) or TITLE.fullmatch(element["text"])
             assert element["verbatim"] is True
         if element.get("type") == "plain_text":
             assert element["emoji"] is False
@@ -112,6 +124,10 @@ def objects(value: object) -> Iterator[dict[str, Any]]:
         yield from objects(inner)
 
 
+def unescaped(text: str) -> str:
+    return re.sub("&(amp|lt|gt);", lambda found: {"amp": "&", "lt": "<", "gt": ">"}[found[1]], text)
+
+
 # A reader of rich text, written for these tests.
 
 
@@ -119,6 +135,10 @@ def shown(element: dict[str, Any]) -> str:
     match element["type"]:
         case "text" | "link" | "plain_text":
             return element["text"]
+        case "mrkdwn":
+            return unescaped(element["text"][1:-1])
+        case "user" | "usergroup":
+            return "@"
         case "date":
             return moment(element["timestamp"], "datetime" if "{time}" in element["format"] else "date")
         case "rich_text" | "rich_text_list":
@@ -134,14 +154,16 @@ def meant(part: object) -> str:
     match part:
         case Text(text):
             return text
-        case Bold(parts) | Italic(parts) | Paragraph(parts):
+        case Bold(parts) | Italic(parts) | Struck(parts) | Paragraph(parts):
             return meant(parts)
         case Link(label, url):
             return label if ink(label) else urlsplit(url).netloc
         case Time(at, style):
             return plain(part) if at < EPOCH else moment(at, style)
-        case BulletList(items, _):
-            return "\n".join(meant(item) for item in items)
+        case BulletList(items, numbered, start):
+            said = [meant(item) for item in items if ink(meant(item))]
+            written = numbered and start > 1  # Slack counts from 1 alone, so others are told as text
+            return "\n".join((f"{number}." if written else "") + text for number, text in enumerate(said, start))
         case Quote(blocks):
             return meant(blocks)
         case tuple():
@@ -155,7 +177,7 @@ def assert_shows(body: dict[str, Any], message: Message) -> None:
     first, *below = body["blocks"]
     title = shown(first.get("text", first))
     assert same_up_to_the_cut(ink(title), ink(message.title) or "—")
-    said = re.sub("&(amp|lt|gt);", lambda found: {"amp": "&", "lt": "<", "gt": ">"}[found[1]], body["text"])
+    said = unescaped(body["text"])
     line = said.split("\n")[0]
     could_fit = 5 * len(title + meant(message.blocks)) < 950  # an escape is up to five units long
     assert line == title or (same_up_to_the_cut(line, title) and not could_fit)
@@ -204,13 +226,15 @@ def test_every_message_is_valid_by_the_published_schema_by_the_vendors_models_an
     body: Any = payload(message)
     assert_valid(body)
     assert_within_limits(body)
-    assert_inert(body)
+    assert_inert(body, message)
 
 
 @some
 @given(blocks)
 def test_the_shown_text_is_the_meant_text_up_to_the_cut(tree: tuple[Block, ...]) -> None:
-    assert_is_shown(Message(word="test", title="t", blocks=tree))
+    message = Message(word="test", title="t", blocks=tree)
+    assert_is_shown(message)
+    assert not is_whole(message) or (ink(meant(tree)) in "".join(ink(shown(block)) for block in rich_texts(message)))
 
 
 @some
@@ -235,7 +259,7 @@ def test_a_footer_shows_its_text_up_to_the_cut(footer: str) -> None:
 
 def assert_is_shown(message: Message) -> None:
     body: Any = payload(message)
-    assert_inert(body)
+    assert_inert(body, message)
     assert_shows(body, message)
 
 
@@ -247,7 +271,7 @@ def test_no_event_however_hostile_pings_breaks_a_rule_or_shows_what_is_private(n
     body: Any = payload(message)
     assert_valid(body)
     assert_within_limits(body)
-    assert_inert(body)
+    assert_inert(body, message)
     assert_shows(body, message)
     assert MARK not in json.dumps(body)
 
@@ -349,9 +373,75 @@ def test_with_a_picture_the_title_stands_beside_it() -> None:
     message = Message(word="award", title="Medal", image="https://1st.example/medal.png")
     assert first_block(message) == {
         "type": "section",
-        "text": {"type": "plain_text", "text": "Medal", "emoji": False},
+        "text": {"type": "mrkdwn", "text": "*Medal*", "verbatim": True},
         "accessory": {"type": "image", "image_url": "https://1st.example/medal.png", "alt_text": "Medal"},
     }
+
+
+@pytest.mark.parametrize(("title", "written"), [("A <!here> & B", "*A &lt;!here&gt; &amp; B*"), ("at 12:30", "*at 12:30*")])
+def test_a_title_beside_a_picture_is_bold_and_inert(title: str, written: str) -> None:
+    message = Message(word="award", title=title, image="https://1st.example/medal.png")
+    assert first_block(message)["text"] == {"type": "mrkdwn", "text": written, "verbatim": True}
+    assert_inert(payload(message), message)
+
+
+@pytest.mark.parametrize("title", ["2*2*2", "snake_case_", "~x~", "`x`", ":smile: x"])
+def test_a_title_beside_a_picture_that_could_be_markup_is_plain(title: str) -> None:
+    text = first_block(Message(word="award", title=title, image="https://1st.example/medal.png"))["text"]
+    assert text == {"type": "plain_text", "text": title, "emoji": False}
+
+
+def test_mentions_stand_below_the_title_and_nobody_else_is_pinged() -> None:
+    message = Message(
+        word="test",
+        title="<@U999999>",
+        mentions=(
+            Mention("user", "U024BE7LH", "x"),
+            Mention("role", "S0615G0KT"),
+            Mention("user", "U024BE7LH"),
+            Mention("user", "S1"),
+        ),
+    )
+    body: Any = payload(message)
+    assert body["blocks"][1] == {
+        "type": "rich_text",
+        "elements": [
+            section({"type": "user", "user_id": "U024BE7LH"}, text(" · "), {"type": "usergroup", "usergroup_id": "S0615G0KT"})
+        ],
+    }
+    assert pings(body) == {"user:U024BE7LH", "role:S0615G0KT"}
+
+
+def test_a_crowd_is_mentioned_up_to_a_number_that_is_told() -> None:
+    crowd = tuple(Mention("user", f"U{n}") for n in range(100, 140))
+    body: Any = payload(Message(word="test", title="t", mentions=crowd))
+    assert len(pings(body)) == 30
+    assert shown(body["blocks"][1]).endswith(" · … (10 more)")
+
+
+def test_what_is_struck_is_struck_and_its_title_is_no_header() -> None:
+    tree = (paragraph("a ", Bold((Link("l", "https://x.y/"),))), Quote((paragraph("private"),)), BulletList(((Text("i"),),)))
+    message = struck(
+        Message(word="award", title="Medal", blocks=tree, fields=(Field(name="n", value=()),), image="https://x.y/z")
+    )
+    title, body = payload(message)["blocks"]  # type: ignore[misc]
+    assert title == {"type": "rich_text", "elements": [section(text("Medal", bold=True, strike=True))]}
+    assert body["elements"] == [
+        section(
+            text("a ", strike=True),
+            {"type": "link", "url": "https://x.y/", "text": "l", "style": {"bold": True, "strike": True}},
+        ),
+        {"type": "rich_text_list", "style": "bullet", "elements": [section(text("i", strike=True))]},
+    ]
+
+
+def test_an_edit_has_no_argument_that_an_update_does_not_take() -> None:
+    assert set(payload(Message(word="test", title="t", silent=True), edit=True)) == {"text", "blocks"}
+
+
+def test_a_list_that_begins_later_is_told_as_text() -> None:
+    tree = BulletList(((Text("a\nb"),), (Text("c"),)), numbered=True, start=9)
+    assert elements(tree) == [section(text("9. a\n b\n10. c"))]
 
 
 def test_a_title_too_long_for_a_header_is_bold_text_and_not_cut() -> None:

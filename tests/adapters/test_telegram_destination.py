@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from perscom_adapters import Message, Paragraph, Receipt, Text
 from perscom_adapters.telegram import TelegramDestination, new_session, payload
@@ -156,7 +157,27 @@ def test_a_group_that_became_a_supergroup_is_followed_at_once_and_from_then_on()
         first, second = await destination.send(MESSAGE), await destination.send(EDITED)
         assert first.channel_id == second.channel_id == str(moved)
         assert [arrival.status for arrival in chat.arrivals] == [400, 200, 200]
+        assert first.moved_from == second.moved_from == str(group)
         assert await destination.send(EDITED, previous=first) == first
+
+    with_telegram(use)
+
+
+def test_where_a_group_has_moved_is_learnt_from_an_earlier_receipt_of_the_same_group_and_of_no_other() -> None:
+    async def use(chat: ChatStandIn, make: Make) -> None:
+        group, other = (chat.telegram_chat(name=name, kind="group") for name in ("group", "other"))
+        chat.telegram.upgrade(group)
+        receipt = await make(group).send(MESSAGE)
+        before = len(chat.arrivals)
+        for told in (receipt, receipt, replace(receipt, channel_id="../x"), replace(receipt, platform="discord")):
+            later = make(group)
+            later.learn(receipt)
+            later.learn(told)
+            assert (await later.send(MESSAGE)).channel_id == receipt.channel_id
+        assert [arrival.status for arrival in chat.arrivals[before:]] == [200] * 4
+        unmoved = make(other)
+        unmoved.learn(receipt)
+        assert (await unmoved.send(MESSAGE)).channel_id == str(other)
 
     with_telegram(use)
 
@@ -192,7 +213,7 @@ def test_a_group_that_is_said_to_move_without_end_is_not_followed_without_end() 
     async def use(chat: ChatStandIn, make: Make) -> None:
         chat.script(*(told(400, "upgraded", migrate_to_chat_id=-100 - n) for n in range(9)))
         assert (await refusal_of(make())).outcome == "rejected"
-        assert len(chat.arrivals) == 3
+        assert len(chat.arrivals) == 2
 
     with_telegram(use)
 
@@ -222,6 +243,7 @@ def test_a_message_whose_formatting_is_refused_is_sent_once_more_without_it(desc
         receipt = await destination.send(MESSAGE)
         assert [set(posted.payload) for posted in chat.messages] == [{"chat_id", "text", "link_preview_options"}]
         assert chat.messages[0].payload["text"] == payload(MESSAGE)["text"]
+        assert "refuses this message" in (receipt.refused or "")
         chat.script(told(400, description))
         assert await destination.send(EDITED, previous=receipt) == receipt
         assert "entities" not in chat.messages[0].edits[0]

@@ -40,15 +40,18 @@ from perscom_adapters import (
     Inline,
     Italic,
     Link,
+    Mention,
     Message,
     Paragraph,
     Quote,
+    Struck,
     Text,
     Time,
     plain,
     render,
+    struck,
 )
-from perscom_adapters.telegram import payload
+from perscom_adapters.telegram import is_whole, payload
 from perscom_adapters.testing import telegram_refusal
 from perscom_receiver import EVENT_NAMES
 from perscom_receiver.testing import make_event
@@ -103,6 +106,8 @@ def found_in(text: str) -> list[tuple[str, str]]:
 KINDS = {
     "bold": "textEntityTypeBold",
     "italic": "textEntityTypeItalic",
+    "strikethrough": "textEntityTypeStrikethrough",
+    "text_mention": "textEntityTypeMentionName",
     "blockquote": "textEntityTypeBlockQuote",
     "text_link": "textEntityTypeTextUrl",
     "date_time": "textEntityTypeDateTime",
@@ -117,6 +122,8 @@ def taken(text: str, entities: list[dict[str, Any]]) -> tuple[str, list[dict[str
     given = []
     for entity in entities:
         kind = {"@type": KINDS[entity["type"]], **{key: entity[key] for key in ("url", "unix_time") if key in entity}}
+        if "user" in entity:
+            kind["user_id"] = entity["user"]["id"]
         given.append({"@type": "textEntity", "offset": entity["offset"], "length": entity["length"], "type": kind})
     bare = re.sub(r"[_*~|`\[]", "x", text)
     answer = ask("parseMarkdown", text={"@type": "formattedText", "text": bare, "entities": given})
@@ -131,36 +138,45 @@ def painted(text: str, entities: list[dict[str, Any]]) -> set[tuple[int, str, An
     found = set()
     for entity in entities:
         kind = entity["type"] if isinstance(entity["type"], dict) else {"@type": KINDS[entity["type"]], **entity}
-        said = kind.get("unix_time") or ("link" if "url" in kind else None)
+        said = kind.get("unix_time") or kind.get("user_id") or ("link" if "url" in kind else None)
+        said = entity["user"]["id"] if "user" in entity else said
         for place in range(entity["offset"], entity["offset"] + entity["length"]):
             if units[2 * place : 2 * place + 2] not in (b"\n\x00", b" \x00"):
                 found.add((place, kind["@type"], said))
     return found
 
 
-OUR_MOMENT = re.compile(r"\d{1,4}-\d\d-\d\d( \d\d:\d\d UTC)?")
+OUR_MOMENT = re.compile(r"\d{1,4}[./-]\d\d[./-]\d{2,4}(,?( à| om)? \d\d:\d\d( Uhr)? [A-Z]{3,4})?")
 
 
 def assert_valid(body: dict[str, Any]) -> None:
     """By the reference, by the parser, and by the rules of the stand-in."""
-    for method in ("sendMessage", "editMessageText"):
-        assert set(body) <= {field["name"] for field in spec()["methods"][method]["fields"]}
-    types = {"String": str, "Integer": int}
+    edit = {key: value for key, value in body.items() if key != "disable_notification"}
+    for method, shown in (("sendMessage", body), ("editMessageText", edit)):
+        assert set(shown) <= {field["name"] for field in spec()["methods"][method]["fields"]}
+    types = {"String": str, "Integer": int, "User": dict}
     known = {field["name"]: types.get(field["types"][0]) for field in spec()["types"]["MessageEntity"]["fields"]}
+    required = {field["name"] for field in spec()["types"]["User"]["fields"] if field["required"]}
     for entity in body["entities"]:
         assert all(type(value) is known[key] for key, value in entity.items())
+        assert set(entity.get("user", required)) == required
     assert 0 < utf16(body["text"].strip()) <= 4096
     assert len(body["entities"]) <= 100
     assert body["link_preview_options"] == {"is_disabled": True}
     text, entities = taken(body["text"], body["entities"])
     assert painted(text, entities) == painted(body["text"], body["entities"])
     assert telegram_refusal(body) is None
-    assert telegram_refusal(body, edit=True) is None
+    assert telegram_refusal(edit, edit=True) is None
 
 
-def assert_inert(body: dict[str, Any], *addresses: str) -> None:
-    """Nothing notifies, nothing can be pressed but links that are ours."""
-    assert set(body) == {"text", "entities", "link_preview_options"}
+def assert_inert(body: dict[str, Any], message: Message, *addresses: str) -> None:
+    """Notifies exactly those of ``message``, and nothing can be pressed but links that are ours."""
+    assert set(body) == {"text", "entities", "link_preview_options", *(["disable_notification"] if message.silent else [])}
+    users = [entity["user"]["id"] for entity in body["entities"] if entity["type"] == "text_mention"]
+    named = {int(one.id) for one in message.mentions if one.kind == "user" and re.fullmatch("[1-9][0-9]{0,12}", one.id)}
+    named = {number for number in named if number < 2**40}
+    assert len(users) == len(named)
+    assert set(users) == named
     assert found_in(body["text"]) == []
     assert not re.search(r"(\d(?:[^\S\n]|[().-]){0,2}){7}", re.sub(OUR_MOMENT, "", body["text"]))  # a telephone number
     assert {entity["type"] for entity in body["entities"]} <= set(KINDS)
@@ -175,15 +191,15 @@ def meant(part: object) -> str:
     match part:
         case Text(text):
             return text
-        case Bold(parts) | Italic(parts) | Paragraph(parts):
+        case Bold(parts) | Italic(parts) | Struck(parts) | Paragraph(parts):
             return meant(parts)
         case Link(label, url):
             return label if ink(label) else urlsplit(url).netloc
         case Time():
             return plain(part)
-        case BulletList(items, numbered):
+        case BulletList(items, numbered, start):
             said = [meant(item) for item in items if ink(meant(item))]
-            return "\n".join((f"{number}." if numbered else "•") + text for number, text in enumerate(said, 1))
+            return "\n".join((f"{number}." if numbered else "•") + text for number, text in enumerate(said, start))
         case Quote(blocks):
             return meant(blocks)
         case tuple():
@@ -210,10 +226,10 @@ def assert_shows(body: dict[str, Any], message: Message) -> None:
     told = [(ink(field.name), ink(meant(field.value))) for field in message.fields]
     told = [(name or "—", value or "—") for name, value in told if name or value]
     # Behind a text that was cut in or before a list stands how many items are missing.
-    assert_told(re.sub(r"^…?\(\d+more\)", "", without(ink(below), ink(meant(message.blocks)))), told)
+    assert_told(re.sub(r"^…?\(\D{0,8}\d+\D{0,10}\)", "", without(ink(below), ink(meant(message.blocks)))), told)
     footer = ink(message.footer or "")
     if message.at is not None:
-        moment = ("·" if footer else "") + ink(plain(Time(message.at)))
+        moment = ("·" if footer else "") + ink(plain(Time(message.at, shown=message.shown_at)))
         assert ink(foot).endswith(moment)
         foot = ink(foot).removesuffix(moment)
     assert same_up_to_the_cut(ink(foot), footer)
@@ -245,14 +261,16 @@ def assert_shows(body: dict[str, Any], message: Message) -> None:
 def test_every_message_is_taken_by_telegrams_own_parser_which_finds_nothing_in_it(message: Message) -> None:
     body: Any = payload(message)
     assert_valid(body)
-    assert_inert(body, *ADDRESSES)
+    assert_inert(body, message, *ADDRESSES)
     assert ink(body["text"].split("\n")[0])
 
 
 @some
 @given(blocks)
 def test_the_shown_text_is_the_meant_text_up_to_the_cut(tree: tuple[Block, ...]) -> None:
-    assert_is_shown(Message(word="test", title="t", blocks=tree))
+    message = Message(word="test", title="t", blocks=tree)
+    assert_is_shown(message)
+    assert not is_whole(message) or (ink(meant(tree)) in ink(text_of(message)))
 
 
 @some
@@ -275,7 +293,7 @@ def test_a_footer_shows_its_text_up_to_the_cut(footer: str) -> None:
 
 def assert_is_shown(message: Message) -> None:
     body: Any = payload(message)
-    assert_inert(body, *ADDRESSES)
+    assert_inert(body, message, *ADDRESSES)
     assert_shows(body, message)
 
 
@@ -286,7 +304,7 @@ def test_no_event_however_hostile_notifies_breaks_a_rule_or_shows_what_is_privat
         return
     body: Any = payload(message)
     assert_valid(body)
-    assert_inert(body, *links_in(message))
+    assert_inert(body, message, *links_in(message))
     assert_shows(body, message)
     assert MARK not in json.dumps(body)
 
@@ -297,7 +315,7 @@ def links_in(part: object) -> Iterator[str]:
             yield from (url for url in (part.url, *links_in((part.blocks, *(field.value for field in part.fields)))) if url)
         case Link(_, url):
             yield url
-        case Bold(inner) | Italic(inner) | Paragraph(inner) | Quote(inner) | BulletList(inner, _):
+        case Bold(inner) | Italic(inner) | Struck(inner) | Paragraph(inner) | Quote(inner) | BulletList(inner):
             yield from links_in(inner)
         case tuple():
             for inner in part:
@@ -310,7 +328,7 @@ def test_every_sample_event_is_shown_as_it_is(name: str) -> None:
     assert message is not None
     body: Any = payload(message)
     assert_valid(body)
-    assert_inert(body, *links_in(message))
+    assert_inert(body, message, *links_in(message))
     facts = "".join(f"{field.name}:{meant(field.value)}" for field in message.fields)
     assert ink(body["text"]) == ink(f"{message.title}{meant(message.blocks)}{facts}PERSCOM·2026-03-02 19:08 UTC")
 
@@ -461,7 +479,7 @@ def test_a_moment_that_telegram_does_not_know_is_a_text(at: datetime) -> None:
     [datetime.min.replace(tzinfo=timezone(timedelta(hours=5))), datetime.max.replace(tzinfo=timezone(-timedelta(hours=5)))],
 )
 def test_a_moment_at_the_end_of_the_calendar_breaks_nothing(at: datetime) -> None:
-    assert text_of(Message(word="test", title="t", at=at)).endswith("UTC")
+    assert " UTC" in text_of(Message(word="test", title="t", at=at))
 
 
 def test_a_long_list_says_how_many_items_are_missing() -> None:
@@ -516,6 +534,60 @@ def test_a_blank_field_is_left_out_and_half_a_field_gets_a_dash() -> None:
         Field(name=" ", value=(Text("v\nw"),)),
     )
     assert text_of(Message(word="test", title="t", fields=fields)) == "t\n\nBy: —\n—: v\nw"
+
+
+def test_mentions_stand_below_the_title_and_are_by_id() -> None:
+    message = Message(
+        word="test",
+        title="😀",
+        blocks=(paragraph("text"),),
+        mentions=(
+            Mention("user", "123456789", "SFC @name"),
+            Mention("role", "5", "1st Platoon"),
+            Mention("user", "7"),
+            Mention("user", "@name"),
+        ),
+    )
+    body: Any = payload(message)
+    assert body["text"] == "😀\nSFC @\u2060name · —\ntext"
+    assert body["entities"][1:] == [
+        {
+            "type": "text_mention",
+            "offset": 3,
+            "length": 10,
+            "user": {"id": 123456789, "is_bot": False, "first_name": "SFC @name"},
+        },
+        {"type": "text_mention", "offset": 16, "length": 1, "user": {"id": 7, "is_bot": False, "first_name": "—"}},
+    ]
+    assert_valid(body)
+    assert_inert(body, message)
+
+
+def test_a_crowd_is_mentioned_up_to_a_number_that_is_told() -> None:
+    crowd = tuple(Mention("user", str(n), "x" * 500) for n in range(1, 41))
+    body: Any = payload(Message(word="test", title="t", mentions=crowd, blocks=(paragraph("y" * 9000),)))
+    assert [entity["type"] for entity in body["entities"]].count("text_mention") == 30
+    assert "… · … (10 more)\ny" in body["text"]
+    assert_valid(body)
+
+
+def test_a_silent_message_makes_no_sound_and_an_edit_makes_none_anyway() -> None:
+    message = Message(word="test", title="t", silent=True)
+    assert payload(message)["disable_notification"] is True
+    assert "disable_notification" not in payload(message, edit=True)
+
+
+def test_what_is_struck_is_struck_and_its_moments_are_text() -> None:
+    tree = (paragraph("on ", Time(AT)), Quote((paragraph("private"),)), BulletList(((Text("i"),),)))
+    message = struck(Message(word="award", title="Medal", blocks=tree, fields=(Field(name="n", value=()),)))
+    body: Any = payload(message)
+    assert "private" not in body["text"]
+    assert [(entity["type"], entity["offset"], entity["length"]) for entity in body["entities"] if entity["offset"] < 6] == [
+        ("bold", 0, 5),
+        ("strikethrough", 0, 5),
+    ]
+    assert {entity["type"] for entity in body["entities"] if entity["offset"] > 5} == {"strikethrough"}
+    assert_valid(body)
 
 
 @pytest.mark.parametrize("title", ["\u200b", "\u0333"])

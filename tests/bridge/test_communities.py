@@ -13,10 +13,14 @@ from bridge_process import SECRET, Bridge, bridge, request, run, wait_for
 
 from perscom_adapters import Message, Receipt
 from perscom_adapters.testing import ChatStandIn, Say
+from perscom_bridge import unserved
 from perscom_bridge._folder import inspect_folder, load_all
 from perscom_bridge._load import inspect, load
-from perscom_bridge.service import running
-from perscom_receiver import ConfigurationError, sign
+from perscom_bridge.config import Config
+from perscom_bridge.service import Destinations, running
+from perscom_bridge.unserved import forget_unserved
+from perscom_receiver import ConfigurationError, SQLiteInbox, sign
+from perscom_receiver.queue import Connection, Database, Result, State
 from perscom_receiver.testing import make_event, signed_request
 
 SECRETS = {"alpha": "the secret of alpha, long enough", "bravo": "the secret of bravo, long enough"}
@@ -43,7 +47,7 @@ def folder(tmp_path: Path, chat: ChatStandIn) -> Path:
 
 def write(folder: Path, name: str, secret: str, url: str = DISCORD) -> None:
     site = f'[site]\nname = "Unit {name}"\nsecret = "{secret}"\n'
-    (folder / f"{name}.toml").write_text(f'{site}[destinations.announcements]\ntype = "discord"\nurl = "{url}"\n')
+    (folder / f"{name}.toml").write_text(f'{site}[destinations.announcements]\ntype = "discord"\ngroup = "off"\nurl = "{url}"\n')
 
 
 def send(running: Bridge, community: str, signed_by: str, event: str = "rankrecord.created", **overrides: object) -> int:
@@ -108,7 +112,9 @@ def test_what_waits_for_one_does_not_keep_the_other_waiting_and_is_posted_after_
         assert command in request(running.status, "GET", "/")[1]
         assert command in run("inbox", folder, "list", config="alpha.toml").stdout
         assert "is off" not in run("inbox", folder, "list", config="bravo.toml").stdout
-        assert run("inbox", folder, "resume", "announcements", config="bravo.toml").returncode == 1
+        elsewhere = run("inbox", folder, "resume", "announcements", config="bravo.toml")
+        assert elsewhere.returncode == 1
+        assert f"See: perscom-bridge inbox list --config {folder / 'bravo.toml'}\n" in elsewhere.stderr
         assert running.stop() == 0
     assert run("inbox", folder, "resume", "announcements", config="alpha.toml").returncode == 0
     with bridge(folder, "") as running:
@@ -183,6 +189,23 @@ def test_commands_are_about_the_community_whose_file_is_named(folder: Path, chat
         "bravo: announcements: posted",
     ]
     assert posted(chat) == {"alpha": 1, "bravo": 2}
+
+
+def test_what_was_given_up_in_one_community_is_tried_again_by_the_command_that_is_told(folder: Path, chat: ChatStandIn) -> None:
+    chat.script(Say(status=400, body=b'{"code": 50006, "message": "Cannot send an empty message"}'))
+    with bridge(folder, "") as running:
+        assert send(running, "alpha", "alpha") == 202
+        wait_for(lambda: running.said("given up"))
+        option = f"--config {folder / 'alpha.toml'}"
+        listed = run("inbox", folder, "dead", config="alpha.toml").stdout
+        assert listed.endswith(f"Another try: perscom-bridge inbox retry NUMBER {option}\n")
+        assert "Nothing was given up." in run("inbox", folder, "dead", config="bravo.toml").stdout
+        number = listed.split()[0]
+        refused = run("inbox", folder, "retry", number, config="bravo.toml")
+        assert f"See: perscom-bridge inbox dead --config {folder / 'bravo.toml'}\n" in refused.stderr
+        assert run("inbox", folder, "retry", number, config="alpha.toml").returncode == 0
+        wait_for(lambda: posted(chat) == {"alpha": 1})
+        assert running.stop() == 0
 
 
 def test_a_person_is_forgotten_in_one_community_and_not_in_the_other(folder: Path) -> None:
@@ -275,6 +298,85 @@ def test_a_stop_asks_all_of_them_at_once(folder: Path) -> None:
     asyncio.run(serve())
 
 
+DAY = 86_400.0
+BEGAN = 1_772_000_000.0
+EVENTS = [make_event(name) for name in ("user.created", "user.updated", "user.deleted")]
+
+
+async def store(database: Database, site: str) -> None:
+    """Three events: one is done, one was taken by a worker that did not come back, and nobody has looked at the third."""
+    inbox = SQLiteInbox(database, site=site, now=lambda: BEGAN)
+    queue = inbox.queue
+    lane = await database.awrite(lambda connection: queue.lane(connection, "announcements", width=2))
+
+    def plan(connection: Connection) -> None:
+        inbox.plan(connection, [(found, {lane: None}) for found in inbox.pending(connection, 2)])
+        claim = queue.claim(connection, BEGAN, 15, 2, [lane])
+        assert claim is not None
+        for task in claim.tasks:
+            assert queue.start(connection, task, BEGAN)
+        queue.settle(connection, claim.tasks[0], Result(state=State.DONE, outcome="done"), BEGAN)
+
+    for event in EVENTS[:2]:
+        assert await inbox.aadd(event)
+    await database.awrite(plan)
+    assert await inbox.aadd(EVENTS[2])
+
+
+def bodies(connection: Connection) -> dict[str, int]:
+    """How many bodies are kept of each site."""
+    return dict(connection.execute("SELECT site, count(body) FROM event GROUP BY site").fetchall())
+
+
+def test_of_a_community_that_nobody_serves_bodies_go_after_their_days_and_digests_stay(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        database = Database(tmp_path / "all.db")
+        for site in ("served", "gone", "mended later", "of another program"):
+            await store(database, site)
+
+        async def left(days: float) -> dict[str, int]:
+            def now() -> float:
+                return BEGAN + days * DAY
+
+            other = SQLiteInbox(database, site="of another program", now=now)
+            await database.awrite(lambda connection: other.beat(connection, "its worker"))
+            while await forget_unserved(database, ["served"], {"mended later": 7}, now):
+                pass
+            return await database.aread(bodies)
+
+        assert await left(6.9) == {"served": 3, "gone": 3, "mended later": 3, "of another program": 3}
+        assert await left(7.1) == {"served": 3, "gone": 3, "mended later": 0, "of another program": 3}
+        assert await left(29.9) == {"served": 3, "gone": 3, "mended later": 0, "of another program": 3}
+        assert await left(30.1) == {"served": 3, "gone": 0, "mended later": 0, "of another program": 3}
+        gone = SQLiteInbox(database, site="gone", now=lambda: BEGAN + 31 * DAY)
+        assert [await gone.aadd(event) for event in EVENTS] == [False, False, False]
+        health = await asyncio.to_thread(gone.health)
+        assert (health.stored, health.waiting, health.dead) == (0, 0, 1)
+        database.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_service_forgets_of_a_community_whose_file_is_gone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unserved, "HOUR", 0.02)
+    (folder / "bravo.toml").write_text('[privacy]\nkeep_bodies = "40 days"\n')
+    configs, without = load_all(folder, {})
+    assert [(one.key, one.keep_bodies) for one in without] == [("bravo", 40)]
+
+    async def serve() -> None:
+        database = Database(folder / "all.db")
+        for site in ("bravo", "charlie"):
+            await store(database, site)
+        opened: list[tuple[Config, Destinations]] = [(config, []) for config in configs]
+        async with asyncio.timeout(10), running(opened, unserved=without, now=lambda: BEGAN + 31 * DAY) as service:
+            while (await database.aread(bodies)) != {"bravo": 3, "charlie": 0}:
+                await asyncio.sleep(0.02)
+        assert not service.broken.is_set()
+        database.close()
+
+    asyncio.run(serve())
+
+
 def test_two_communities_with_the_same_secret_are_both_refused(folder: Path) -> None:
     write(folder, "charlie", "a third secret, of charlie alone")
     text = (folder / "charlie.toml").read_text()
@@ -282,15 +384,15 @@ def test_two_communities_with_the_same_secret_are_both_refused(folder: Path) -> 
     server, alpha, bravo, charlie = inspect_folder(folder, {})
     assert not server.problems
     assert not bravo.problems
-    assert [(one.key, one.text.partition(".")[0]) for one in (*alpha.problems, *charlie.problems)] == [
-        ("site.secret", "This is a secret of charlie"),
-        ("site.previous_secret", "This is a secret of alpha"),
+    assert [(one.line, one.key, one.text.partition(".")[0]) for one in (*alpha.problems, *charlie.problems)] == [
+        (3, "site.secret", "This is a secret of charlie"),
+        (4, "site.previous_secret", "This is a secret of alpha"),
     ]
     assert alpha.config is None
     assert SECRETS["alpha"] not in alpha.report() + charlie.report()
-    configs, unserved = load_all(folder, {})
+    configs, without = load_all(folder, {})
     assert [config.community for config in configs] == ["bravo"]
-    assert [sentence.split()[0] for sentence in unserved] == ["alpha.toml", "charlie.toml"]
+    assert [one.told.split()[0] for one in without] == ["alpha.toml", "charlie.toml"]
 
 
 @pytest.mark.parametrize("name", ["a b", "a.b", "ä", "a%2Fb", "~a"])
@@ -341,8 +443,8 @@ def test_a_folder_without_a_sound_community_is_not_served(folder: Path) -> None:
 
 
 def test_a_file_named_alone_is_the_same_community_as_in_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    configs, unserved = load_all(folder, {})
-    assert not unserved
+    configs, without = load_all(folder, {})
+    assert not without
     assert [load(folder / f"{name}.toml", {}) for name in SECRETS] == configs
     assert [(config.key, config.webhook_path) for config in configs] == [(n, f"/webhooks/perscom/{n}") for n in SECRETS]
     assert {config.server.database for config in configs} == {folder / "all.db"}

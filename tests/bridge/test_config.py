@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import TypeAlias
@@ -26,7 +27,8 @@ from perscom_bridge.platforms.slack import SlackBotPlace, SlackWebhookPlace
 from perscom_bridge.platforms.telegram import TelegramPlace
 from perscom_bridge.routing import destination_handler
 from perscom_bridge.service import destinations_of
-from perscom_receiver import ConfigurationError, Secret
+from perscom_receiver import ConfigurationError, ExpiredSecret, Secret, Verifier
+from perscom_receiver.testing import signed_request
 
 SECRET = "fT9wQz2LmN8xVb4KpR7sYc3HdJ6gAe5U"
 URL = "https://discord.com/api/webhooks/1130112233445566778/Zq7xTokenOfTheChannelForEverybody_-0123456789"
@@ -203,7 +205,7 @@ def test_every_line_of_a_full_file_arrives_in_its_record(tmp_path: Path) -> None
         url = "https://1st-rangers.example.org/"
         secret = "{SECRET}"
         previous_secret = "the one before: 0123456789"
-        language = "en"
+        language = "de"
         timezone = "Europe/Berlin"
         [server]
         listen = "0.0.0.0:80"
@@ -215,7 +217,8 @@ def test_every_line_of_a_full_file_arrives_in_its_record(tmp_path: Path) -> None
         url = "{STAFF}"
         events = ["demotion", "rankrecord.created", "*record.deleted", "test"]
         thread = "1130112233445566778"
-        language = "en"
+        language = "nl"
+        show = ["answers"]
         unclear = "drop"
         [destinations.first-platoon_2]
         type = "discord"
@@ -228,14 +231,54 @@ def test_every_line_of_a_full_file_arrives_in_its_record(tmp_path: Path) -> None
     assert (config.site.name, config.site.url) == ("1st Ranger Group", "https://1st-rangers.example.org")
     assert config.site.secrets == (Secret(SECRET), Secret("the one before: 0123456789"))
     assert [secret.name for secret in config.site.secrets] == ["secret", "previous_secret"]
-    assert config.site.timezone == "Europe/Berlin"
+    assert (config.site.language, config.site.timezone) == ("de", "Europe/Berlin")
     assert (str(config.server.listen), str(config.server.status)) == ("0.0.0.0:80", "[::1]:0")
     assert (config.server.public, config.server.database) == ("https://bridge.example.org", tmp_path / "data/events.db")
     staff, platoon = config.destinations
+    assert (staff.language, platoon.language) == ("nl", None)
+    assert (staff.show, platoon.show) == (("answers",), ())
     assert staff.events == ("demotion", "rankrecord.created", "*record.deleted", "test")
     assert (staff.place, staff.unclear) == (DiscordPlace(url=HiddenUrl(STAFF), thread="1130112233445566778"), "drop")
     assert (platoon.name, platoon.events) == ("first-platoon_2", ())
     assert config.privacy.keep_bodies == 1
+
+
+UNTIL = {
+    "2026-03-09": datetime(2026, 3, 9, 22, 59, 59, tzinfo=UTC),
+    "2026-07-09": datetime(2026, 7, 9, 21, 59, 59, tzinfo=UTC),
+    "2026-03-09T18:00:00": datetime(2026, 3, 9, 17, tzinfo=UTC),
+    "2026-03-09 18:00:00+05:00": datetime(2026, 3, 9, 13, tzinfo=UTC),
+    "2026-03-09T18:00:00Z": datetime(2026, 3, 9, 18, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize("written", UNTIL)
+def test_the_previous_secret_verifies_until_its_end_and_not_later(tmp_path: Path, written: str) -> None:
+    old, end = "the one before: 0123456789", UNTIL[written]
+    lines = f'timezone = "Europe/Berlin"\nprevious_secret = "{old}"\nprevious_secret_until = {written}\n[dest'
+    site = read(tmp_path, SMALLEST.replace("[dest", lines, 1)).site
+    headers, body = signed_request("webhook.test", old)
+    assert Verifier(*site.secrets, now=lambda: end).event(headers, body).secret_name == "previous_secret"
+    with pytest.raises(ExpiredSecret, match="'previous_secret', which was valid until"):
+        Verifier(*site.secrets, now=lambda: end + timedelta(seconds=1)).event(headers, body)
+    assert site.secrets[0].valid_until is None
+
+
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [
+        ("9999-12-31", "site.previous_secret is accepted until 9999-12-31 23:59+00:00."),
+        (
+            "2001-02-03T04:05:06-07:00",
+            "site.previous_secret ended at 2001-02-03 04:05-07:00 and verifies nothing any more. Take both of its lines out.",
+        ),
+    ],
+)
+def test_check_tells_until_when_the_previous_secret_is_accepted(tmp_path: Path, until: str, told: str) -> None:
+    lines = f'previous_secret = "the one before: 0123456789"\nprevious_secret_until = {until}\n[dest'
+    (tmp_path / "bridge.toml").write_text(SMALLEST.replace("[dest", lines, 1), encoding="utf-8")
+    found = inspect(tmp_path / "bridge.toml", {})
+    assert (found.problems, found.notes) == ((), (told,))
 
 
 SLACK = "https://hooks.slack.com/services/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hook"

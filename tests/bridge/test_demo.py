@@ -37,7 +37,8 @@ def test_the_unattended_demo_prints_every_promise_and_succeeds() -> None:
 def test_a_message_the_platform_refuses_makes_the_demo_fail_and_names_the_event() -> None:
     async def play() -> str:
         async with demo() as shown:
-            shown.standin.script(Say(status=400, body=b'{"code": 50035, "message": "Invalid Form Body"}'))
+            blocked = Say(status=400, body=b'{"code": 200000, "message": "Blocked by AutoMod"}')
+            shown.standin.script(blocked, url=shown.community.config.destinations[0].place.url.value)
             async for _ in shown.requests():
                 pass
             assert await shown.settled()

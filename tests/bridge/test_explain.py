@@ -23,8 +23,10 @@ from perscom_bridge import refused
 from perscom_bridge._load import load
 from perscom_bridge.captured import parse, written
 from perscom_bridge.cli import main
+from perscom_bridge.commands.explain import LARGEST, MAX_BODY
 from perscom_bridge.service import running
 from perscom_receiver import ConfigurationError, sign
+from perscom_receiver._gate import MAX_BODY as GATE_MAX_BODY
 from perscom_receiver.testing import signed_request
 
 SECRET = "fT9wQz2LmN8xVb4KpR7sYc3HdJ6gAe5U"
@@ -128,6 +130,17 @@ def test_a_captured_request_has_its_cause(name: str) -> None:
     assert says in " ".join(result.output.split())
 
 
+def test_a_body_that_is_too_large_here_is_explained_and_one_that_another_receiver_takes_too() -> None:
+    headers, body = signed_request("message.created", SECRET, message="x" * MAX_BODY)
+    Path("request.txt").write_bytes(raw(body, length(body), signature=headers["Signature"]))
+    here = " ".join(run("request.txt").output.split())
+    assert f"The body has {len(body)} bytes, and more than {GATE_MAX_BODY} are answered with 413." in here
+    assert "Signature The one of these bytes under 'secret'." in here
+    assert "The secret is right. Do not change it." in here
+    assert "Nothing is wrong" in run("request.txt", "--max-body", str(6 * 2**20)).output
+    assert run("request.txt", "--max-body", "0").exit_code == 2
+
+
 def test_a_body_alone_needs_its_signature_beside_it() -> None:
     Path("body.json").write_bytes(BODY + b"\n")
     assert "Certain: something added white space" in run("body.json", "--signature", SIGNATURE).output
@@ -167,7 +180,7 @@ def test_without_a_configuration_the_secret_comes_from_the_environment(monkeypat
         (["--last"], b"", "No refused request is kept. Start perscom-bridge serve --keep-refused"),
         (["file"], raw(BODY[:-1], length()), "This file ends before the body does"),
         (["file"], raw(b"5\r\nabc", "Transfer-Encoding: chunked"), "This file ends before the body does"),
-        (["file"], bytes(6 * 2**20 + 1), "file is larger than 6 MiB"),
+        (["file"], bytes(LARGEST + 1), "file is larger than 65 MiB"),
         (["file", "--signature", SIGNATURE], raw(), "file holds a whole request, with its own head. Leave out --signature."),
     ],
     ids=["nothing kept", "cut", "cut in a chunk", "too large", "signature twice"],

@@ -41,7 +41,7 @@ class Channels:
                 f'api = "{self.chat.telegram_api}"',
             ],
         }[kind]
-        return "\n".join([f"[destinations.{kind}]", *lines, *more, ""])
+        return "\n".join([f"[destinations.{kind}]", 'group = "off"', *lines, *more, ""])
 
     @property
     def secrets(self) -> list[str]:

@@ -37,13 +37,16 @@ from perscom_adapters import (
     Inline,
     Italic,
     Link,
+    Mention,
     Message,
     Paragraph,
     Quote,
+    Struck,
     Text,
     Time,
     plain,
     render,
+    struck,
 )
 from perscom_adapters.discord import DiscordDestination, new_session
 from perscom_adapters.slack import SlackBotDestination, SlackWebhookDestination
@@ -86,6 +89,7 @@ class Stroke(NamedTuple):
     italic: bool = False
     url: str | None = None
     quoted: bool = False
+    struck: bool = False
 
 
 @cache
@@ -116,7 +120,7 @@ def strokes(pieces: Iterable[Piece], *, quoted: bool = False) -> list[Stroke]:
             text = plain(Time(piece.at, "datetime" if ":" in text else "date"))
             bold = italic = False
         url = None if piece.url is None else unquote(piece.url)
-        found += [Stroke(character, bold, italic, url, quoted) for character in ink(text)]
+        found += [Stroke(character, bold, italic, url, quoted, piece.struck) for character in ink(text)]
     return found
 
 
@@ -177,19 +181,23 @@ def meant_block(block: Block, *, quoted: bool = False) -> Iterator[Stroke]:
                     yield from inside
 
 
-def meant_inlines(parts: tuple[Inline, ...], *, bold: bool = False, italic: bool = False, quoted: bool = False) -> list[Stroke]:
+def meant_inlines(
+    parts: tuple[Inline, ...], *, bold: bool = False, italic: bool = False, quoted: bool = False, struck: bool = False
+) -> list[Stroke]:
     found: list[Stroke] = []
     for part in parts:
         match part:
             case Text(text):
-                found += [Stroke(character, bold, italic, None, quoted) for character in ink(text)]
+                found += [Stroke(character, bold, italic, None, quoted, struck) for character in ink(text)]
             case Bold(inner):
-                found += meant_inlines(inner, bold=True, italic=italic, quoted=quoted)
+                found += meant_inlines(inner, bold=True, italic=italic, quoted=quoted, struck=struck)
             case Italic(inner):
-                found += meant_inlines(inner, bold=bold, italic=True, quoted=quoted)
+                found += meant_inlines(inner, bold=bold, italic=True, quoted=quoted, struck=struck)
+            case Struck(inner):
+                found += meant_inlines(inner, bold=bold, italic=italic, quoted=quoted, struck=True)
             case Link(label, url):
                 text = ink(label) or url.split("/")[2]
-                found += [Stroke(character, bold, italic, unquote(url), quoted) for character in text]
+                found += [Stroke(character, bold, italic, unquote(url), quoted, struck) for character in text]
             case Time():
                 found += [Stroke(character, quoted=quoted) for character in ink(plain(part))]
     return found
@@ -218,9 +226,11 @@ hostile = st.one_of(
 )
 urls = st.sampled_from(["https://1st.example/soldiers/7", "http://a.b/(x)*y_[z]?q=~a;b#c", "https://[::1]/x?a=1&b='2'"])
 moments = st.datetimes(datetime(1971, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC))
+struck_parts = st.lists(hostile.map(Text) | st.builds(Link, hostile, urls), max_size=2).map(tuple)
 inlines: st.SearchStrategy[Inline] = st.recursive(
     st.one_of(
         hostile.map(Text),
+        st.builds(Struck, struck_parts | struck_parts.map(lambda inner: (Bold(inner),))),
         st.builds(Link, hostile, urls),
         st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
     ),
@@ -248,6 +258,8 @@ messages = st.builds(
     image=st.none() | st.just("https://1st.example/sfc.png"),
     at=st.none() | moments,
     footer=st.none() | hostile,
+    silent=st.booleans(),
+    struck=st.booleans(),
 )
 some = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 RICH = Message(
@@ -288,6 +300,8 @@ def test_the_preview_shows_every_character_as_it_was_meant_and_no_link_or_markup
 ) -> None:
     shown = card(platform, message)
     assert seen(shown) == meant(message, platform)
+    assert shown.silent == (message.silent and platform in ("discord", "telegram"))
+    assert any(piece.struck for piece in shown.pieces[:3]) or not message.struck
     allowed = {message.url, *(unquote(stroke.url) for stroke in meant(message, platform)[1] if stroke.url)}
     assert {unquote(url) for _, url in shown.links} <= allowed
 
@@ -324,6 +338,38 @@ def test_what_was_cut_is_shown_as_cut(platform: str) -> None:
 def test_a_moment_far_away_is_shown_all_the_same(platform: str, at: datetime) -> None:
     shown = card(platform, Message(word="test", title="t", blocks=(Paragraph((Text("since "), Time(at))),)))
     assert "".join(stroke.character for stroke in seen(shown)[1]) == ink(f"since {plain(Time(at))}")
+
+
+@pytest.mark.parametrize(
+    ("platform", "user", "role", "told"),
+    [
+        ("discord", "184405311681986560", "1130112233445566778", ["@184405311681986560", "@1130112233445566778"]),
+        ("slack", "U024BE7LH", "S0615G0KT", ["@U024BE7LH", "@S0615G0KT"]),
+        ("telegram", "123456789", "7", ["SFC Whitfield"]),
+    ],
+)
+def test_who_is_pinged_is_shown_and_a_silent_message_says_so(platform: str, user: str, role: str, told: list[str]) -> None:
+    mentions = (Mention("user", user, "SFC Whitfield"), Mention("role", role, "HQ"))
+    message = Message(word="test", title="<@1> t", mentions=mentions, silent=True)
+    shown = card(platform, message)
+    assert [piece.text for piece in shown.pieces if piece.mention] == told
+    assert shown.title.replace("\u2060", "") == "<@1> t"
+    box, page = boxes([shown], 80), page_of(message)
+    for text in told:
+        assert text in box
+        assert f'<span class="mention">{text}</span>' in page
+    assert ("(without a sound)" in box) == (platform != "slack")
+    assert page.count("without a sound") == 4  # on two platforms, dark and light
+
+
+@each_platform
+def test_what_is_struck_is_shown_struck(platform: str) -> None:
+    shown = card(platform, struck(msgspec.structs.replace(RICH, mentions=(Mention("user", "1"),))))
+    text = "".join(piece.text for piece in shown.pieces if piece.struck)
+    assert "promoted" in text
+    assert "[1RG] Okafor" in text
+    assert "second" in text
+    assert not any("calm" in piece.text or piece.mention for piece in shown.pieces)
 
 
 # Each platform's form, read by examples.
@@ -518,6 +564,19 @@ rankrecord.created (promotion), from body.json. Times are in UTC here; everybody
   | PERSCOM • 2 Mar 2026, 19:08                                  | | PERSCOM  2 Mar 2026 19:08                                    | | PERSCOM · 2 March 2026, 19:08                                |
   +--------------------------------------------------------------+ +--------------------------------------------------------------+ +--------------------------------------------------------------+
 """  # noqa: E501
+NAMES_BELOW = """
+Names for [wording.promotion] and for `when`, as they are here:
+  word          promotion
+  member        SFC Jacob Whitfield
+  rank          Sergeant First Class
+  old_rank      (empty)
+  unit          1st Platoon, Alpha Company
+  title         (empty)
+  text          For leading 1st Platoon.
+  by            Capt. Okafor
+  link          (empty)
+Always empty for promotion: award, qualification, old_unit, position, status, starts, ends, location, form, changed
+"""
 ONE_BELOW_THE_OTHER = """\
 rankrecord.created (promotion), from body.json. Times are in UTC here; everybody sees them in their own time zone.
 
@@ -578,7 +637,7 @@ def run(*arguments: str) -> Result:
 def test_a_captured_promotion_on_a_wide_terminal_looks_like_this() -> None:
     result = run(captured())
     assert result.exit_code == 0
-    assert result.output == SIDE_BY_SIDE
+    assert result.output == SIDE_BY_SIDE + NAMES_BELOW
 
 
 @pytest.mark.usefixtures("folder")
@@ -587,10 +646,54 @@ def test_a_captured_promotion_on_a_narrow_terminal_with_the_address_of_perscom_l
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     Path("bridge.toml").write_text(CONFIGURATION, encoding="utf-8")
-    assert run(captured()).output == ONE_BELOW_THE_OTHER
+    assert run(captured()).output == ONE_BELOW_THE_OTHER + NAMES_BELOW
     Path("bridge.toml").rename("rangers.toml")
-    assert run("body.json", "--config", "rangers.toml").output == ONE_BELOW_THE_OTHER
+    assert run("body.json", "--config", "rangers.toml").output == ONE_BELOW_THE_OTHER + NAMES_BELOW
     assert "1st.example.org" not in run("body.json").output
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_wording_of_the_file_is_used_and_so_is_its_time_zone() -> None:
+    wording = '[wording.event]\ntitle = "Ops: {{ title }}"\ntext = "{{ starts }}"\n'
+    Path("bridge.toml").write_text(f"{CONFIGURATION}{wording}".replace("[site]", '[site]\ntimezone = "Europe/Berlin"'))
+    starts = "2026-03-07T19:00:00.000000Z"
+    told = run(captured("event.created", starts=starts, all_day=False), "--as", "telegram").output
+    assert "| Ops: Operation Iron Gate " in told
+    assert "| 2026-03-07 20:00 CET " in told
+    assert "\n  starts        2026-03-07 20:00 CET\n" in told
+    Path("bridge.toml").unlink()
+    assert "| New event: Operation Iron Gate " in run("body.json", "--as", "telegram").output
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_language_is_named_or_that_of_the_file_and_a_wrong_one_is_told() -> None:
+    told = run(captured(), "--language", "de", "--as", "discord")
+    assert "SFC Jacob Whitfield promoted" not in told.output
+    Path("bridge.toml").write_text(CONFIGURATION.replace("[site]", '[site]\nlanguage = "de"'), encoding="utf-8")
+    told_by_file = run("body.json", "--as", "discord")
+    assert told.output.splitlines()[3] == told_by_file.output.splitlines()[3]
+    wrong = run("body.json", "--language", "dee")
+    assert wrong.exit_code == 1
+    assert '"dee" is no language of perscom-bridge. Did you mean "de"?      Known: en, de' in wrong.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_long_value_of_a_name_is_cut_where_the_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    told = run(captured(text="<p>" + "For valor at Hill 402. " * 20 + "</p><p>Again.</p>"), "--as", "discord").output
+    (row,) = [line for line in told.splitlines() if line.startswith("  text ")]
+    assert row == "  text          For valor at Hill 402. For valo…"
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_page_lists_the_names_under_the_messages() -> None:
+    html = run(captured(text="<b>&lt;script&gt;</b>"), "--as", "html").stdout
+    listed = html.partition('<h2 class="names">Names for [wording.promotion]')[2]
+    assert "<tr><th>member</th><td>SFC Jacob Whitfield</td></tr>" in listed
+    assert "<tr><th>text</th><td>&lt;script&gt;</td></tr>" in listed
+    assert "<tr><th>old_rank</th><td>(empty)</td></tr>" in listed
+    assert "Always empty for promotion: award, qualification" in listed
+    assert html.count('<h2 class="names">') == 1
 
 
 @pytest.mark.usefixtures("folder")
@@ -725,7 +828,7 @@ STRUCTURE = (
     "h2",
     "h3",
 )
-ELEMENTS = {*STRUCTURE, "p", "span", "blockquote", "dl", "dt", "dd", "a", "b", "i", "time"}
+ELEMENTS = {*STRUCTURE, "p", "span", "blockquote", "dl", "dt", "dd", "a", "b", "i", "s", "time"}
 HEAD = {"lang", "charset", "name", "content", "http-equiv"}
 ATTRIBUTES = {*HEAD, "class", "style", "href", "title", "rel", "datetime", "aria-hidden"}
 

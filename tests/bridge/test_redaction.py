@@ -139,7 +139,7 @@ def destinations(chat: ChatStandIn) -> tuple[str, list[str]]:
         "bot": f'type = "slack"\ntoken = "{chat.slack_token}"\nchannel = "{channel}"\napi = "{chat.slack_api}"',
         "telegram": f'type = "telegram"\ntoken = "{bot}"\nchat = {group}\napi = "{chat.telegram_api}"',
     }
-    text = "".join(f'[destinations.{name}]\n{table}\nevents = ["*"]\n' for name, table in tables.items())
+    text = "".join(f'[destinations.{name}]\n{table}\ngroup = "off"\nevents = ["*"]\n' for name, table in tables.items())
     tokens = [discord.rpartition("/")[2], slack.rpartition("/")[2], chat.slack_token, bot.partition(":")[2]]
     return text, tokens
 

@@ -35,7 +35,7 @@ def folder(tmp_path: Path, chat: ChatStandIn) -> Path:
 
 
 def write_config(folder: Path, url: str, events: str = "") -> None:
-    lines = f'[destinations.announcements]\ntype = "discord"\nurl = "{url}"\n{events}\n'
+    lines = f'[destinations.announcements]\ntype = "discord"\ngroup = "off"\nurl = "{url}"\n{events}\n'
     (folder / "bridge.toml").write_text(HEAD + lines, encoding="utf-8")
 
 

@@ -15,11 +15,11 @@ from typing import Any, Literal
 import aiohttp
 import pytest
 
-from perscom_adapters import Destination, Message
+from perscom_adapters import Destination, Mention, Message
 from perscom_adapters import discord as discord_adapter
 from perscom_adapters import slack as slack_adapter
 from perscom_adapters import telegram as telegram_adapter
-from perscom_adapters.testing import ChatStandIn, Rate, Say
+from perscom_adapters.testing import ChatStandIn, Say
 
 
 class Kit(ABC):
@@ -41,7 +41,11 @@ class Kit(ABC):
     permanent: Say
     """The destination is gone."""
     rejected: Say
-    """The message is not well-formed."""
+    """The message is at fault, whatever its form."""
+    form: Say | None = None
+    """The form of the message is at fault; None where there is none plainer."""
+    mentions: tuple[Mention, ...] = ()
+    """A user and, where there are such, a role; none where nobody can be mentioned."""
     elsewhere: str
     """An address where another request would be taken: where a redirect must not lead."""
 
@@ -76,11 +80,13 @@ def say(status: int, body: object = b"", **headers: str) -> Say:
 
 class Discord(Kit):
     name = platform = "discord"
+    mentions = (Mention("user", "184405311681986560", "SFC Whitfield"), Mention("role", "1130112233445566778", "HQ"))
     unreadable = "sent"
     retry = say(429, {"message": "m", "retry_after": 7.0, "global": False}, Retry_After="7")
     trouble = say(503, {"message": "m", "code": 0})
     permanent = say(404, {"message": "Unknown Webhook", "code": 10015})
-    rejected = say(400, {"message": "Invalid Form Body", "code": 50035, "errors": {}})
+    rejected = say(400, {"message": "m", "code": 200000})
+    form = say(400, {"message": "Invalid Form Body", "code": 50035, "errors": {"embeds": {"_errors": [{"code": "ODD_ONE"}]}}})
 
     def __init__(self, chat: ChatStandIn, session: aiohttp.ClientSession) -> None:
         super().__init__(chat, session)
@@ -104,12 +110,14 @@ class Discord(Kit):
 class SlackWebhook(Kit):
     name = "slack-webhook"
     platform = "slack"
+    mentions = (Mention("user", "U024BE7LH", "SFC Whitfield"), Mention("role", "S0615G0KT", "HQ"))
     edits = False
     unreadable = "unclear"
     retry = say(429, b"rate_limited", Retry_After="7")
     trouble = say(500, b"rollup_error")
     permanent = say(404, b"no_service")
-    rejected = say(400, b"invalid_blocks")
+    rejected = say(400, b"no_text")
+    form = say(400, b"invalid_blocks")
 
     def __init__(self, chat: ChatStandIn, session: aiohttp.ClientSession) -> None:
         super().__init__(chat, session)
@@ -134,11 +142,13 @@ class SlackWebhook(Kit):
 class SlackBot(Kit):
     name = "slack-bot"
     platform = "slack"
+    mentions = (Mention("user", "U024BE7LH", "SFC Whitfield"), Mention("role", "S0615G0KT", "HQ"))
     unreadable = "unclear"
     retry = say(429, {"ok": False, "error": "ratelimited"}, Retry_After="7")
     trouble = say(200, {"ok": False, "error": "service_unavailable"})
     permanent = say(200, {"ok": False, "error": "token_revoked"})
-    rejected = say(200, {"ok": False, "error": "invalid_blocks"})
+    rejected = say(200, {"ok": False, "error": "no_text"})
+    form = say(200, {"ok": False, "error": "invalid_blocks"})
 
     def __init__(self, chat: ChatStandIn, session: aiohttp.ClientSession) -> None:
         super().__init__(chat, session)
@@ -169,11 +179,13 @@ class SlackBot(Kit):
 
 class Telegram(Kit):
     name = platform = "telegram"
+    mentions = (Mention("user", "123456789", "SFC Whitfield"),)
     unreadable = "unclear"
     retry = say(429, {"ok": False, "error_code": 429, "description": "m", "parameters": {"retry_after": 7}})
     trouble = say(500, {"ok": False, "error_code": 500, "description": "Internal Server Error"})
     permanent = say(401, {"ok": False, "error_code": 401, "description": "Unauthorized"})
     rejected = say(400, {"ok": False, "error_code": 400, "description": "Bad Request: message is too long"})
+    form = say(400, {"ok": False, "error_code": 400, "description": "Bad Request: can't parse entities: ENTITY_ODD_ONE"})
 
     def __init__(self, chat: ChatStandIn, session: aiohttp.ClientSession) -> None:
         super().__init__(chat, session)
@@ -212,9 +224,9 @@ Play = Callable[..., Kit]
 def play(request: pytest.FixtureRequest) -> Play:
     """Runs ``use(kit)`` with a kit in front of a stand-in of its own, and returns the kit to look at."""
 
-    def run(use: Use, *, rate: Rate | None = None) -> Kit:
+    def run(use: Use, *, rate: Any = None, **more: Any) -> Kit:
         async def main() -> Kit:
-            async with ChatStandIn(rate=rate) as chat, slack_adapter.new_session() as session:
+            async with ChatStandIn(rate=rate, **more) as chat, slack_adapter.new_session() as session:
                 kit: Kit = request.param(chat, session)
                 await use(kit)
                 return kit

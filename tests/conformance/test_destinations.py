@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 import time
 import traceback
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hostile import messages
+from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
 
-from perscom_adapters import Destination, Message, Paragraph, Receipt, Text
+from perscom_adapters import Bold, Destination, Field, Mention, Message, Paced, Paragraph, Quote, Receipt, Text, struck
 from perscom_adapters.testing import Cut, Drip, Fault, Garble, Hang, Rate, Say, cloudflare_block, html_error, redirect
 from perscom_receiver import DestinationError
 
 SAID = "Words-of-a-message"
 MESSAGE = Message(word="promotion", title="SFC Whitfield promoted", blocks=(Paragraph((Text(SAID),)),))
 EDITED = Message(word="promotion", title="SFC Whitfield promoted, again")
+FORMED = replace(
+    MESSAGE,
+    blocks=(*MESSAGE.blocks, Quote((Paragraph((Bold((Text("For valour"),)),)),))),
+    fields=(Field(name="Unit", value=(Text("1st Platoon"),)),),
+    url="https://perscom.example/users/7",
+    footer="1st Ranger Group",
+)
+HOSTILE = Message(word="test", title="@everyone <!here> <@1> @name", blocks=(Paragraph((Text("<@U1> <@&2> @here"),)),))
 SOON = 0.3  # seconds; a timeout that a test waits for
 
 
@@ -60,6 +73,22 @@ def test_a_message_is_posted_once_as_it_is_and_gives_a_receipt(play: Any) -> Non
     assert len(kit.chat.arrivals) == len(kit.chat.messages) == 1
     assert shown_in(kit, 0) == kit.payload(MESSAGE)
     assert kit.chat.messages[0].pings == frozenset()
+    assert not kit.chat.mistakes
+
+
+def test_exactly_those_who_are_mentioned_are_pinged_and_after_a_deletion_nobody(play: Any) -> None:
+    async def use(kit: Any) -> None:
+        strangers = tuple(Mention(one.kind, f"{one.id}>") for one in kit.mentions)
+        message = replace(HOSTILE, mentions=(*kit.mentions, *strangers), silent=True)
+        receipt = await kit.make().send(message)
+        assert kit.chat.messages[0].pings == {f"{one.kind}:{one.id}" for one in kit.mentions}
+        if kit.edits:
+            assert await kit.make().send(struck(message), previous=receipt) == receipt
+            shown = json.dumps(kit.chat.messages[0].payload)
+            assert not [one for one in kit.mentions if one.id in shown]
+
+    kit = play(use)
+    assert len(kit.chat.arrivals) == 1 + kit.edits
     assert not kit.chat.mistakes
 
 
@@ -128,6 +157,111 @@ def test_each_kind_of_failure_is_told_apart(play: Any, kind: str, outcome: str, 
     kit = play(use)
     assert kit.chat.messages == []
     assert len(kit.chat.arrivals) == 1  # it never tries again by itself
+
+
+@pytest.fixture
+def without_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some platforms want a moment between a refused message and the same in plain text."""
+    monkeypatch.setattr("perscom_adapters._fallback.LONGEST_REST", 0.0)
+
+
+def test_a_message_whose_form_is_refused_is_told_as_plain_text_and_the_receipt_says_why(
+    play: Any, without_rests: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def use(kit: Any) -> None:
+        if kit.form is None:
+            return
+        destination = kit.make()
+        kit.chat.script(kit.form)
+        receipt = await destination.send(FORMED)
+        assert receipt == receipt_of(kit, refused=receipt.refused)
+        assert kit.platform.capitalize() in (receipt.refused or "")
+        assert (receipt.refused or "") in caplog.text
+        told = json.dumps(kit.chat.messages[0].payload, ensure_ascii=False).replace("\u2060", "").replace("\\\\", "")
+        assert [word in told for word in ("SFC Whitfield promoted", SAID, "Unit", "1st Platoon")] == [True] * 4
+        if kit.edits:
+            kit.chat.script(kit.form)
+            assert await destination.send(EDITED, previous=receipt) == receipt
+            await destination.send(FORMED, previous=receipt)
+
+    kit = play(use)
+    if kit.form is not None:
+        (posted,) = kit.chat.messages
+        assert not posted.pings
+        assert len(posted.edits) == 2 * kit.edits
+        assert not kit.edits or posted.payload == {**posted.payload, **kit.payload(FORMED)}, "nothing is left of the plain one"
+        assert not kit.chat.mistakes
+
+
+def test_a_message_that_is_refused_as_plain_text_too_is_not_sent_a_third_time(play: Any, without_rests: None) -> None:
+    async def use(kit: Any) -> None:
+        if kit.form is not None:
+            error = await failed(kit, kit.form, kit.form)
+            assert (error.outcome, error.status) == ("rejected", kit.form.status)
+            assert len(kit.chat.arrivals) == 2
+
+    play(use)
+
+
+def test_a_plain_text_without_an_answer_is_unclear(play: Any, without_rests: None) -> None:
+    async def use(kit: Any) -> None:
+        if kit.form is not None:
+            assert (await failed(kit, kit.form, Hang(stage="after_storing"), timeout=SOON)).outcome == "unclear"
+
+    play(use)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(messages)
+def test_whatever_is_in_a_message_its_plain_text_is_taken_and_pings_nobody(
+    play: Any, without_rests: None, said: Message
+) -> None:
+    async def use(kit: Any) -> None:
+        if kit.form is not None:
+            kit.chat.script(kit.form)
+            assert (await kit.make().send(said)).refused
+
+    kit = play(use)
+    assert [posted.pings for posted in kit.chat.messages] == [frozenset()] * (kit.form is not None)
+
+
+def test_the_path_of_a_limit_holds_no_secret_and_leads_from_the_platform_to_the_place(play: Any) -> None:
+    async def use(kit: Any) -> None:
+        destination = kit.make()
+        if not isinstance(destination, Paced):
+            return
+        assert destination.pace.path == kit.make().pace.path
+        assert destination.pace.path.startswith(f"{kit.platform}/")
+        assert destination.pace.path.endswith("/")
+        assert not [secret for secret in kit.secrets if secret in destination.pace.path]
+        error = await failed(kit, kit.retry)
+        assert error.pace is not None
+        assert destination.pace.path.startswith(error.pace)
+        for fault in (kit.trouble, kit.permanent, kit.rejected, html_error(503)):
+            assert (await failed(kit, fault)).pace is None
+
+    play(use)
+
+
+def test_who_rests_as_told_does_not_meet_the_limit_more_than_once(play: Any) -> None:
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    refused = []
+
+    async def use(kit: Any) -> None:
+        destination = kit.make()
+        if not isinstance(destination, Paced):
+            return
+        while len(kit.chat.messages) < 100:
+            try:
+                await destination.send(MESSAGE)
+                wait = destination.pace.rest
+            except DestinationError as error:
+                refused.append(error.status)
+                wait = error.retry_after or 0.0
+            now[0] += timedelta(seconds=wait)
+
+    play(use, rate="known", now=lambda: now[0])
+    assert refused in ([], [429])
 
 
 @pytest.mark.parametrize(

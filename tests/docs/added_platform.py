@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from perscom_adapters import Bold, BulletList, Field, Italic, Link, Message, Paragraph, Quote, Text, mattermost
+from perscom_adapters import Bold, BulletList, Field, Italic, Link, Message, Paragraph, Quote, Struck, Text, mattermost
 from perscom_adapters.session import new_session
 from perscom_adapters.settings import mattermost_url_mistake
 from perscom_adapters.testing import ChatStandIn
@@ -28,7 +28,7 @@ from perscom_receiver import ConfigurationError
 PROGRAM = Path(sys.executable).with_name("perscom-bridge")
 KEY = "xj8t4mcy3fgp9bqdk1wre5nauo"
 TITLE = "Promoted: "
-OWN_MARKUP = {"paragraph", "inline", "text", "softbreak", "strong", "em", "link", "blockquote", "ordered_list", "list_item"}
+OWN_MARKUP = {"paragraph", "inline", "text", "softbreak", "strong", "em", "s", "link", "blockquote", "ordered_list", "list_item"}
 OWN_LINKS = {"https://perscom.example/users/7", "https://perscom.example/@here?a=%281%29&lt=2"}
 
 WORDS = re.findall(
@@ -62,7 +62,8 @@ foreign = st.lists(st.sampled_from([*WORDS, *LINES, *UNSEEN, " "]) | st.text(max
 def message(title: str, text: str, more: str) -> Message:
     """One with foreign words wherever they can stand, and where they meet."""
     link = Link(more, "https://perscom.example/@here?a=(1)&lt=2")
-    said = Paragraph((Text(text), Bold((Text(more), link, Text(text))), Text(text), link))
+    gone = Struck((Text(text), Bold((Text(more),)), link))
+    said = Paragraph((Text(text), Bold((Text(more), link, Text(text))), Text(text), link, gone, gone))
     return Message(
         word="promotion",
         title=TITLE + title,
@@ -99,8 +100,8 @@ def shown(card: Card) -> str:
 
 
 def shown_elsewhere(markdown: str) -> str:
-    """What another reader shows, one of CommonMark. It finds no markup and no link but ours."""
-    blocks = MarkdownIt("commonmark").parse(markdown)
+    """What another reader shows, one of CommonMark and ``~~``. It finds no markup and no link but ours."""
+    blocks = MarkdownIt("commonmark").enable("strikethrough").parse(markdown)
     inlines = [token for block in blocks for token in block.children or ()]
     kinds = {token.type.removesuffix("_open").removesuffix("_close") for token in (*blocks, *inlines)}
     assert kinds <= OWN_MARKUP
@@ -195,7 +196,7 @@ class Bridge:
 
 @pytest.fixture
 def bridge(tmp_path: Path) -> Iterator[Bridge]:
-    with ChatStandIn() as chat:
+    with ChatStandIn(one_rate=None) as chat:
         yield Bridge(tmp_path, chat)
 
 

@@ -53,7 +53,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package, folder in PACKAGES.items():
         source = Path(import_module(package).__file__ or "").parent
         shutil.copytree(source, tree / folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in ("tests/conformance/conftest.py", "tests/conformance/test_destinations.py", "tests/bridge/test_preview.py"):
+    for path in (
+        "tests/conformance/conftest.py",
+        "tests/conformance/test_destinations.py",
+        "tests/bridge/test_preview.py",
+        "tests/support/hostile.py",
+    ):
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tree / path)
     shutil.copy(ROOT / "tests/docs/added_platform.py", tree / "tests/test_mattermost.py")

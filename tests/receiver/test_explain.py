@@ -288,7 +288,9 @@ def test_headers_that_are_none_are_a_mistake_in_the_call(name: str, method: str)
         explain(NO_HEADERS[name], BODY, SECRETS, method=method)
 
 
-@pytest.mark.parametrize("body", [BODY.decode(), "", None, {"event": "webhook.test"}, memoryview(BODY)], ids=lambda body: type(body).__name__)
+@pytest.mark.parametrize(
+    "body", [BODY.decode(), "", None, {"event": "webhook.test"}, memoryview(BODY)], ids=lambda body: type(body).__name__
+)
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_a_body_that_is_no_bytes_is_a_mistake_in_the_call(body: Any, method: str) -> None:
     with pytest.raises(TypeError, match=f"body must be the raw bytes that arrived, not {type(body).__name__}"):

@@ -666,6 +666,16 @@ class TestForgetting:
         assert inbox.add(at(START + timedelta(days=31)))
         assert inbox.add(at(START - timedelta(days=300)))
 
+    def test_what_waits_for_a_worker_keeps_its_body_unless_there_will_be_none(self, inbox: SQLiteInbox, clock: Clock) -> None:
+        event = at(START)
+        inbox.add(event)
+        clock.now += 31 * DAY
+        assert prune(inbox) == 0
+        assert inbox.health().waiting == 1
+        assert inbox.database.write(lambda connection: inbox.prune(connection, unworked=True)) == 1
+        assert (inbox.health().stored, inbox.health().waiting) == (0, 0)
+        assert inbox.add(event) is False, "its digest stays"
+
     @pytest.mark.parametrize("days", [{"keep_bodies": 0}, {"keep_bodies": -1}, {"keep_bodies": 30, "horizon": 29}])
     def test_times_that_contradict_each_other_are_refused(self, path: Path, days: dict[str, float]) -> None:
         with pytest.raises(ConfigurationError, match="keep_bodies"):

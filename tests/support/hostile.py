@@ -9,21 +9,25 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from perscom_adapters import (
+    LANGUAGES,
     Bold,
     BulletList,
     Field,
     Inline,
     Italic,
     Link,
+    Mention,
     Message,
     Paragraph,
     Quote,
+    Struck,
     Text,
     Time,
     render,
@@ -38,8 +42,10 @@ __all__ = [
     "Reach",
     "blocks",
     "fields",
+    "mentions",
     "messages",
     "on_every_event",
+    "poisoned_event",
     "poisoned_message",
     "some",
     "texts",
@@ -114,16 +120,44 @@ inlines: st.SearchStrategy[Inline] = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=3).map(lambda parts: Bold(tuple(parts))),
         st.lists(inner, max_size=3).map(lambda parts: Italic(tuple(parts))),
+        st.lists(inner, max_size=3).map(lambda parts: Struck(tuple(parts))),
     ),
     max_leaves=4,
 )
 parts = st.lists(inlines, max_size=4).map(tuple)
 paragraphs = parts.map(Paragraph)
-bullets = st.builds(BulletList, st.lists(parts, max_size=5).map(tuple), st.booleans())
+bullets = st.builds(BulletList, st.lists(parts, max_size=5).map(tuple), st.booleans(), st.integers(1, 12))
 quotes = st.lists(st.one_of(paragraphs, bullets), max_size=3).map(lambda blocks: Quote(tuple(blocks)))
 blocks = st.lists(st.one_of(paragraphs, bullets, quotes), max_size=4).map(tuple)
 fields = st.lists(st.builds(Field, name=texts, value=parts, short=st.booleans()), max_size=30).map(tuple)
 pages = st.none() | st.sampled_from([*ADDRESSES, "javascript:alert(1)", "https://user:pw@a.b/"])
+IDS = [
+    *("184405311681986560", "1", "123456789", "1099511627775", "1099511627776", "9007199254740993"),
+    *("U024BE7LH", "W012A3CDE", "S0615G0KT"),
+    *(
+        "0",
+        "007",
+        "-5",
+        "1" * 21,
+        "U",
+        "u024be7lh",
+        "S0615G0KT>",
+        "1>",
+        "@everyone",
+        "everyone",
+        "here",
+        "&1",
+        "!1",
+        "1|x",
+        "1 ",
+    ),
+    *("١٢٣", "1\n", "<@1>", "channel", "subteam^S1", "<!here>", "name", "@name", "tg://user?id=5", "", "\ud800"),
+]
+"""Of users and roles on each platform, and what is none."""
+mentions = st.lists(
+    st.builds(Mention, st.sampled_from(["user", "role"]), st.sampled_from(IDS) | texts, st.just("SFC Whitfield") | texts),
+    max_size=4,
+).map(tuple)
 messages = st.builds(
     Message,
     word=st.just("promotion"),
@@ -135,6 +169,10 @@ messages = st.builds(
     image=pages,
     at=st.none() | moments,
     footer=st.none() | texts,
+    mentions=mentions,
+    silent=st.booleans(),
+    struck=st.booleans(),
+    more=st.just("({count} more)") | texts,
 )
 some = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -171,8 +209,8 @@ def poisoned(value: object, poison: str, reach: Reach) -> object:
             return poison if reach == "everything" else value
 
 
-def poisoned_message(name: str, poison: str, reach: Reach) -> Message | None:
-    """What is said of the sample event ``name`` with ``poison`` in every field; None if nothing is."""
+def poisoned_event(name: str, poison: str, reach: Reach) -> Event:
+    """The sample event ``name`` with ``poison`` in every field."""
     sample = make_event(name, created=CREATED)
     poison = poison.encode(errors="replace").decode()  # a lone surrogate cannot come by JSON
     body = {
@@ -181,7 +219,14 @@ def poisoned_message(name: str, poison: str, reach: Reach) -> Message | None:
         "data": poisoned(sample.data, poison, reach),
         "changes": poisoned(sample.changes, poison, reach) if name.endswith("updated") else [],
     }
-    message = render(Event.parse(php_json(body)))
+    return Event.parse(php_json(body))
+
+
+def poisoned_message(name: str, poison: str, reach: Reach) -> Message | None:
+    """What is said of that event in one of the languages; None if nothing is."""
+    # Each of the worst texts meets each language on some events.
+    language = LANGUAGES[(EVENT_NAMES.index(name) + len(poison)) % len(LANGUAGES)]
+    message = render(poisoned_event(name, poison, reach), language=language, timezone=ZoneInfo("Europe/Berlin"))
     assert message or reach == "everything" or poison not in WORST, "a test would look at nothing"
     return message
 

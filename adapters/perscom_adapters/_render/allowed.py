@@ -2,7 +2,8 @@
 
 PERSCOM's payloads hold e-mail addresses, phone numbers, notes, ids of other services, custom fields and the answers of forms.
 None of it can be shown by accident: a renderer gets a copy of ``data`` with the columns on this page and no others. A person is
-known by ``display_name`` alone. Ids serve to look up names; they are not shown.
+known by ``display_name`` alone. Ids serve to look up names; they are not shown. The answers of a form are given to nobody who
+does not ask for them by name.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 
 from perscom_adapters._read import mapping
 
-__all__ = ["COLUMNS", "NOTICED", "Columns", "only"]
+__all__ = ["COLUMNS", "NOTICED", "Columns", "answers_in", "only"]
 
 Columns = Mapping[str, "Columns | None"]
 """Column names; None for a plain value, the columns of its own for a relation."""
@@ -100,6 +101,25 @@ NOTICED: Final[Mapping[str, frozenset[str]]] = {
     "submission": frozenset(("read_at",)),
 }
 """Per resource, the columns of ``changes`` that make a difference to what is said. Their new values are not shown."""
+
+
+_NO_ANSWERS: Final = frozenset(
+    (
+        *("id", "form_id", "form", "user_id", "user", "read_at", "created_at", "updated_at", "deleted_at"),
+        *("label", "url", "relative_url", "data", "statuses", "document", "document_parsed"),
+    )
+)
+"""What stands beside the answers: the columns of a submission, what PERSCOM appends, and relations."""
+
+
+def answers_in(data: object) -> dict[str, object]:
+    """The answers among the keys of a submission, without the links to files that PERSCOM puts beside some."""
+    row = mapping(data)
+    return {
+        key: value
+        for key, value in row.items()
+        if key not in _NO_ANSWERS and not (key.endswith("_url") and key.removesuffix("_url") in row)
+    }
 
 
 def only(columns: Columns, data: object) -> dict[str, object]:

@@ -53,7 +53,7 @@ def written(event: Event, row: Row) -> Message | None:
         title, body = body, None
     if title is None and body is None:
         return None
-    headline = line(title, _LONGEST_TITLE) or "Message from an automation"
+    headline = line(title, _LONGEST_TITLE) or row.say("automation.title")
     return message(row, headline, blocks=(Paragraph((Text(body),)) if body else None,))
 
 

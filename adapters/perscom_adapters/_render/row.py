@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Literal
 
 import msgspec
 
 from perscom_adapters._directory import Directory
+from perscom_adapters._languages import ENGLISH, Language
+from perscom_adapters._message import Time, safe_url
 from perscom_adapters._read import NAME_LENGTH, flag, line, mapping, moment, whole
 from perscom_receiver import Event
 
-from .allowed import COLUMNS, NOTICED, only
+from .allowed import COLUMNS, NOTICED, answers_in, only
 
 __all__ = ["Row"]
 
@@ -25,14 +28,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     created: datetime
     data: Mapping[str, object]
     """The allowed columns of ``data``."""
+    answers: Mapping[str, object]
+    """The answers of a form, by the keys its author gave them; none unless they were asked for."""
     changed: Mapping[str, object]
     """What an update changed, with the new raw values; noticed columns only."""
     unnoticed: bool
     """An update changed something, but nothing that makes a difference to a reader."""
     directory: Directory
+    language: Language
+    zone: tzinfo
+    """For times on platforms that do not show each reader their own."""
 
     @classmethod
-    def of(cls, event: Event, word: str, directory: Directory, *, data: object) -> Row:
+    def of(
+        cls,
+        event: Event,
+        word: str,
+        directory: Directory,
+        *,
+        data: object,
+        language: Language = ENGLISH,
+        zone: tzinfo = UTC,
+        show: Collection[str] = (),
+    ) -> Row:
         """``data`` is the event's own, or nothing where that cannot be trusted to be a row."""
         noticed = NOTICED.get(event.resource, frozenset())
         # With a delete, changes of an earlier save may linger.
@@ -44,10 +62,21 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             word=word,
             created=event.created,
             data=only(COLUMNS[event.resource], data),
+            answers=answers_in(data) if event.resource == "submission" and "answers" in show else {},
             changed=changed,
             unnoticed=bool(changes) and not changed,
             directory=directory,
+            language=language,
+            zone=zone,
         )
+
+    def say(self, key: str, /, **known: str | None) -> str:
+        """The text under ``key`` in the language at hand, see :meth:`Language.say`."""
+        return self.language.say(key, **known)
+
+    def time(self, at: datetime, style: Literal["date", "datetime"] = "datetime") -> Time:
+        """A moment, readable also where a platform shows nobody their own time."""
+        return Time(at, style, self.language.time(at, style, self.zone))
 
     def text(self, column: str, limit: int = NAME_LENGTH) -> str | None:
         """A short text as one line of at most ``limit`` UTF-16 units."""
@@ -86,10 +115,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         unit, key = mapping(user.get("unit")), whole(user.get("unit_id"))
         return (line(unit.get("name")) if _same(unit, key) else None) or self._look_up("unit", key)
 
-    def old_rank(self) -> str | None:
-        """The member's rank before this action."""
-        key = whole(self.data.get("user_id"))
-        return None if key is None else line(self.directory.old_rank(key))
+    def old(self, kind: str) -> str | None:
+        """The rank, unit and so on that the member had before this action, if that was another one."""
+        key = whole(self.data.get("id" if self.resource == "user" else "user_id"))
+        name = None if key is None else line(self.directory.old(kind, key))
+        return name if name != self.name(kind) else None
+
+    def image(self, kind: str) -> str | None:
+        """The picture of the rank, award and so on that this row is about. Of a withdrawn one there is none to show."""
+        if self.action == "deleted":
+            return None
+        return safe_url(self.directory.image(kind, whole(self.data.get(f"{kind}_id")), self.name(kind)))
 
     def _person(self, kind: str) -> str | None:
         person = mapping(self.data.get(kind))

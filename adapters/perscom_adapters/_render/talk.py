@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from perscom_adapters._message import Message, Time
+from perscom_adapters._message import Message
 from perscom_adapters._read import moment
 
+from .answers import answers
 from .parts import facts, message, paragraph, quoted_text
 from .row import Row
 
 __all__ = ["announcement", "submission", "test"]
 
 _PUBLIC_CHANNELS = ("broadcast", "discord_public")
-_PLANNED = {
-    "created": "An announcement to all members is planned",
-    "updated": "A planned announcement to all members was changed",
-    "deleted": "A planned announcement to all members was withdrawn",
-}
-_WELCOME = "The webhook arrived, and so did this message."
 _AT_ONCE = timedelta(minutes=5)
 """What is due within this time of being written counts as sent at once: forms stay open for a while."""
 
@@ -33,27 +28,27 @@ def announcement(row: Row) -> Message | None:
     for_later = _is_written_for_later(row)
     if row.changed.get("sent_at") is not None:
         # What is sent at once was shown when it was written.
-        return _announced(row, "Announcement to all members") if for_later or row.flag("repeats") else None
+        return _announced(row, "announced") if for_later or row.flag("repeats") else None
     if row.unnoticed:
         return None
     if for_later and row.moment("sent_at") is None:
         due = row.moment("send_at")
-        time = facts(("Goes out", (Time(due),) if due and row.action != "deleted" else None))
-        return message(row, _PLANNED[row.action], fields=time)
+        time = facts(row, ("goes_out", (row.time(due),) if due and row.action != "deleted" else None))
+        return message(row, row.say(f"message.planned.{row.action}"), fields=time)
     match row.action:
         case "created":
-            return _announced(row, "Announcement to all members")
+            return _announced(row, "announced")
         case "deleted":
-            return message(row, "An announcement to all members was withdrawn")
+            return message(row, row.say("message.withdrawn"))
         case _ if "message" in row.changed or not row.changed:
-            return _announced(row, "An announcement to all members was changed")
+            return _announced(row, "changed")
         case _:
             return None
 
 
-def _announced(row: Row, title: str) -> Message | None:
+def _announced(row: Row, key: str) -> Message | None:
     text = quoted_text(row, "message")
-    return message(row, title, blocks=(text,)) if text else None
+    return message(row, row.say(f"message.{key}"), blocks=(text,)) if text else None
 
 
 def _is_for_everyone(row: Row) -> bool:
@@ -73,16 +68,13 @@ def _is_written_for_later(row: Row) -> bool:
 
 
 def submission(row: Row) -> Message:
-    """A form that was sent in: which, and by whom. Never the answers."""
-    form, who = row.name("form"), row.member()
-    if row.action == "created":
-        thing = f"the form “{form}”" if form else "a form"
-        return message(row, f"{who or f'A {_kind_of_sender(row)}'} submitted {thing}")
-    ending = "was removed" if row.action == "deleted" else "was changed"
-    if moment(row.changed.get("read_at")):
-        ending = "was read"
-    thing = f"The form “{form}”" if form else "A form"
-    return message(row, f"{thing} from {who or f'a {_kind_of_sender(row)}'} {ending}")
+    """A form that was sent in: which, and by whom. The answers only for those who asked for them, and as long as it stands."""
+    key = "read" if row.action == "updated" and moment(row.changed.get("read_at")) else row.action
+    who = row.member()
+    sender = "member" if who else _kind_of_sender(row)
+    known = {"member": who} if sender == "member" else {}
+    title = row.say(f"submission.{sender}.{key}", form=row.name("form"), **known)
+    return message(row, title, fields=answers(row) if row.action != "deleted" else ())
 
 
 def _kind_of_sender(row: Row) -> str:
@@ -94,4 +86,4 @@ def _kind_of_sender(row: Row) -> str:
 
 def test(row: Row) -> Message:
     """PERSCOM's Test button. What was typed beside it is not repeated."""
-    return message(row, "Test from PERSCOM: it works", blocks=(paragraph(_WELCOME),))
+    return message(row, row.say("test.title"), blocks=(paragraph(row.say("test.text")),))

@@ -16,7 +16,7 @@ from ._discord_rules import NOT_PLAYED, is_empty, pings
 from ._platform import Arrival, Incoming, Posted, Reply
 from ._rates import Rate, Windows
 
-__all__ = ["Discord"]
+__all__ = ["Discord", "DiscordRates"]
 
 
 class _Webhook(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,18 +27,27 @@ class _Webhook(msgspec.Struct, frozen=True, kw_only=True):
     forum: bool
 
 
+class DiscordRates(msgspec.Struct, frozen=True):
+    """How many requests a webhook takes by each method, and how many messages its channel; None is no limit.
+
+    Of the second no header tells, so a 429 may come while the first has room.
+    """
+
+    of_webhook: Rate | None
+    of_channel: Rate | None = None
+
+
 class Discord:
     """One Discord with any number of webhooks, each in a channel of its own.
 
-    ``rate`` is for each webhook and method; None is no limit. With ``strict`` it refuses keys of body and query that Discord
-    would ignore without a word.
+    With ``strict`` it refuses keys of body and query that Discord would ignore without a word.
     """
 
     name = "discord"
 
-    def __init__(self, *, strict: bool, rate: Rate | None) -> None:
+    def __init__(self, *, strict: bool, rates: DiscordRates) -> None:
         self._strict = strict
-        self._rate = rate
+        self._rates = rates
         self._windows = Windows()
         self._webhooks: dict[str, _Webhook] = {}
         self._threads: dict[str, str] = {}  # thread -> the channel it is in
@@ -82,6 +91,8 @@ class Discord:
             arrival = replace(arrival, destination=webhook.name, channel_id=webhook.channel_id)
             headers = self._counted(webhook, request)
             check_query(request, strict=self._strict)
+            if request.method == "GET" and not call.message_id:
+                return Reply(200, shown(webhook).body, {**headers, **shown(webhook).headers}), replace(arrival, status=200)
             answer, posted = self._act(webhook, call, request)
             arrival = replace(arrival, message_id=posted.message_id, channel_id=posted.channel_id, pings=posted.pings)
         except Refused as refusal:
@@ -100,13 +111,18 @@ class Discord:
         return webhook
 
     def _counted(self, webhook: _Webhook, request: Incoming) -> Mapping[str, str]:
-        if self._rate is None:
-            return {}
-        bucket = f"{request.method.lower()}-{webhook.id}"
-        standing = self._windows.count(bucket, self._rate, request.at)
-        if not standing.allowed:
-            raise too_many(standing, self._rate, bucket, request.at)
-        return rate_headers(standing, self._rate, bucket, request.at)
+        headers: Mapping[str, str] = {}
+        if rate := self._rates.of_webhook:
+            bucket = f"{request.method.lower()}-{webhook.id}"
+            standing = self._windows.count(bucket, rate, request.at)
+            headers = rate_headers(standing, rate, bucket, request.at)
+            if not standing.allowed:
+                raise too_many(standing, headers, "user", request.at)
+        if (rate := self._rates.of_channel) and request.method == "POST":
+            standing = self._windows.count(f"channel {webhook.channel_id}", rate, request.at)
+            if not standing.allowed:
+                raise too_many(standing, headers, "shared", request.at)
+        return headers
 
     def _act(self, webhook: _Webhook, call: Call, request: Incoming) -> tuple[Reply, Posted]:
         if request.method == "POST":

@@ -49,12 +49,12 @@ def bad_form(problems: Iterable[Problem]) -> Refused:
     return Refused(reply(400, body), f"400 50035 {', '.join(causes)}")
 
 
-def too_many(standing: Standing, rate: Rate, bucket: str, now: datetime) -> Refused:
+def too_many(standing: Standing, rates: Mapping[str, str], scope: str, now: datetime) -> Refused:
     """429, as Discord itself answers. ``Via`` is there because a proxy stands in front of it, and one library looks for it."""
     wait = round(standing.wait(now), 3)
-    headers = {"Retry-After": str(math.ceil(wait)), "X-RateLimit-Scope": "user", "Via": "1.1 google"}
+    headers = {"Retry-After": str(math.ceil(wait)), "X-RateLimit-Scope": scope, "Via": "1.1 google"}
     body = {"message": "You are being rate limited.", "retry_after": wait, "global": False}
-    return Refused(reply(429, body, {**headers, **rate_headers(standing, rate, bucket, now)}), "429 too many requests")
+    return Refused(reply(429, body, {**headers, **rates}), "429 too many requests")
 
 
 def rate_headers(standing: Standing, rate: Rate, bucket: str, now: datetime) -> dict[str, str]:

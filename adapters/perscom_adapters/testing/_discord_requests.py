@@ -31,7 +31,7 @@ _LARGEST: Final = 25 * 2**20  # bytes
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What a path says: whose webhook, and which of its messages; the latter is empty for a new one."""
+    """What a path says: whose webhook, and which of its messages; the latter is empty for a new one, and for the webhook."""
 
     webhook_id: str
     token: str
@@ -41,7 +41,9 @@ class Call(msgspec.Struct, frozen=True):
 def read_path(method: str, path: str) -> Call | None:
     """The call that method and path make; None if webhooks know no such call."""
     match = _PATH.fullmatch(path)
-    if match is None or (match["message"] is None) != (method == "POST") or method not in _QUERY:
+    if match is None or method not in _QUERY:
+        return None
+    if method != "GET" and (match["message"] is None) != (method == "POST"):
         return None
     return Call(match["webhook"], match["token"], match["message"] or "")
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from msgspec.structs import replace
 
-from ._discord import Discord
+from ._discord import Discord, DiscordRates
 from ._faults import Fault
 from ._platform import Arrival, Incoming, Platform, Posted, Reply
 from ._rates import Rate
@@ -26,8 +26,9 @@ from ._telegram_places import Kind
 __all__ = ["ChatStandIn"]
 
 _LARGEST_BODY: Final = 32 * 2**20  # bytes; above every platform's own limit, so that it is the platform that refuses
-_DISCORD_RATE: Final = Rate(5, 2.0)
-_TELEGRAM_RATES: Final = TelegramRates(Rate(1, 1.0), in_groups=Rate(20, 60.0))
+_DISCORD_RATES: Final = DiscordRates(Rate(5, 2.0), of_channel=Rate(30, 60.0))
+_SLACK_RATE: Final = Rate(1, 1.0)
+_TELEGRAM_RATES: Final = TelegramRates(Rate(1, 1.0), in_groups=Rate(20, 60.0), of_bot=Rate(30, 1.0))
 
 
 def _utc_now() -> datetime:
@@ -48,15 +49,15 @@ class ChatStandIn:
     In blocking code use ``with``: the server then runs in a thread of its own. ``script`` makes the next requests fail.
 
     ``strict`` also refuses what the platforms would ignore without a word, like an unknown key. ``rate`` is how many requests
-    each webhook, channel or chat takes; ``"known"`` is what Discord and Telegram are known to allow, None allows any number.
+    each webhook, channel or chat takes; ``"known"`` is what the platforms are known to allow, None allows any number.
     ``now`` is the clock of the rate limit and of the records, and returns aware datetimes.
     """
 
     def __init__(
         self, *, strict: bool = True, rate: Rate | Literal["known"] | None = "known", now: Callable[[], datetime] = _utc_now
     ) -> None:
-        one_rate = _DISCORD_RATE if rate == "known" else rate
-        self.discord = Discord(strict=strict, rate=one_rate)
+        one_rate = _SLACK_RATE if rate == "known" else rate
+        self.discord = Discord(strict=strict, rates=_DISCORD_RATES if rate == "known" else DiscordRates(rate))
         self.slack = Slack(strict=strict, rate=one_rate)
         rates = _TELEGRAM_RATES if rate == "known" else TelegramRates(rate)
         self.telegram = Telegram(strict=strict, rates=rates)

@@ -26,10 +26,11 @@ _UNCHANGED = (
 
 
 class TelegramRates(msgspec.Struct, frozen=True):
-    """How many messages a chat takes from a bot; None is no limit. In groups both hold."""
+    """How many messages a chat takes from a bot, and all chats together; None is no limit. All that apply hold."""
 
     everywhere: Rate | None
     in_groups: Rate | None = None
+    of_bot: Rate | None = None
 
 
 class Telegram:
@@ -174,10 +175,16 @@ class Telegram:
         return chat
 
     def _count(self, bot: Bot, chat: Chat, request: Incoming) -> None:
-        for rate in (self._rates.everywhere, self._rates.in_groups if chat.id < 0 else None):
+        in_group = chat.kind in ("group", "supergroup")
+        limits = (
+            (self._rates.everywhere, chat.id),
+            (self._rates.in_groups if in_group else None, chat.id),
+            (self._rates.of_bot, 0),
+        )
+        for rate, place in limits:
             if rate is None:
                 continue
-            standing = self._windows.count(f"{bot.id} {chat.id} {rate}", rate, request.at)
+            standing = self._windows.count(f"{bot.id} {place} {rate}", rate, request.at)
             if not standing.allowed:
                 raise too_many(standing, request.at)
 

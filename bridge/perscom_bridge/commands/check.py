@@ -12,6 +12,7 @@ from ._shared import config_option
 
 if TYPE_CHECKING:
     from .._load import Inspection
+    from ..config import DestinationConfig
 
 __all__ = ["command"]
 
@@ -34,9 +35,27 @@ def command(context: click.Context, config: Path) -> None:
         context.exit(1)
 
 
+def _reads(destination: DestinationConfig) -> str:
+    """What comes to a destination, and how."""
+    from ..mentions import PINGED
+
+    parts = [", ".join(destination.events) or "only tests and trouble"]
+    if destination.when is not None:
+        parts.append(f"when {destination.when.source}")
+    if destination.ping:
+        parts.append(f"pings: {' and '.join(PINGED[kind] for kind in destination.ping)}")
+    if destination.long == "follow-up":
+        parts.append("what is long is continued")
+    if destination.quiet is not None:
+        parts.append(f"quiet {destination.quiet}")
+    return "; ".join(parts)
+
+
 def _read_back(found: Inspection) -> str:
     from .._problems import good_to_know
 
     destinations = found.config.destinations if found.config is not None else ()
-    routing = [f"  {one.name}: {', '.join(one.events) or 'only tests and trouble'}" for one in destinations]
+    routing = [f"  {one.name}: {_reads(one)}" for one in destinations]
+    if found.config is not None and found.config.site.wording:
+        routing.append(f"  in your own words: {', '.join(found.config.site.wording)}")
     return "\n".join([f"{found.path}: no mistakes", "", *routing, "", *good_to_know(found.notes)]).rstrip()

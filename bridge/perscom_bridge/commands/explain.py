@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-LARGEST = 6 * 2**20
-"""Bytes of a file: the largest body that is received, and its head."""
+MAX_BODY = 5 * 2**20
+"""Bytes of a body that perscom-bridge receives."""
+MOST = 64 * 2**20
+"""Bytes of a body that any app of ours receives."""
+LARGEST = MOST + 2**20
+"""Bytes of a file: such a body, and its head."""
 WIDTH = 100
 _INDENT = 14
 
@@ -31,8 +35,16 @@ _INDENT = 14
 @click.argument("file", type=click.File("rb"), required=False, metavar="[FILE]")
 @click.option("--signature", help="The Signature header, where FILE holds the body alone.")
 @click.option("--last", is_flag=True, help="The newest request that serve --keep-refused has kept.")
+@click.option(
+    "--max-body",
+    type=click.IntRange(1, MOST),
+    default=MAX_BODY,
+    show_default=True,
+    metavar="BYTES",
+    help="The max_body of the receiver, where it is an app of your own.",
+)
 @config_option
-def command(file: BinaryIO | None, signature: str | None, last: bool, config: Path) -> None:
+def command(file: BinaryIO | None, signature: str | None, last: bool, max_body: int, config: Path) -> None:
     """Say why a captured request is refused.
 
     FILE holds a request as it arrived, head and body; a body alone needs --signature beside it. "-" is standard input.
@@ -65,6 +77,7 @@ def command(file: BinaryIO | None, signature: str | None, last: bool, config: Pa
         method=request.method,
         query=request.query,
         known=_known(config),
+        max_body=max_body,
     )
     click.echo("\n".join([_summary(request, refused), "", *_rows(explanation)]))
     if refused is not None and explanation.cause == "genuine":

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from . import replay
 from ._shared import Failure, config_option, open_inbox
 
+if TYPE_CHECKING:
+    from perscom_receiver import SQLiteInbox
+
 __all__ = ["command"]
+
+
+@contextmanager
+def _opened(config: Path) -> Iterator[tuple[SQLiteInbox, str]]:
+    """The inbox of one community, and what a hint ends with to be about that one."""
+    from .._load import load
+
+    option = load(config).option
+    with closing(open_inbox(config)) as inbox:
+        yield inbox, option
 
 
 @click.group("inbox")
 def command() -> None:
     """List what is stored and what was given up.
 
-    And give that another try. Works beside a running service.
+    And give that another try, or a destination what it was never given. Works beside a running service.
     """
+
+
+command.add_command(replay.command)
 
 
 @command.command("list")
@@ -24,15 +44,10 @@ def command() -> None:
 @click.option("-n", "count", default=20, show_default=True, help="How many of the newest events.")
 def list_events(config: Path, count: int) -> None:
     """The newest events, newest first, and what became of them."""
-    from .._load import load
     from ..overview import read_overview
 
-    option = load(config).option
-    inbox = open_inbox(config)
-    try:
+    with _opened(config) as (inbox, option):
         overview = read_overview(inbox, count)
-    finally:
-        inbox.close()
     for event in overview.events:
         became = ", ".join(f"{task.destination}: {task.state}" for task in event.tasks) or "for nobody"
         click.echo(f"{event.received:%Y-%m-%d %H:%M:%S}Z  {event.name:<28} {event.title or 'nothing to say'}  ({became})")
@@ -47,15 +62,12 @@ def list_events(config: Path, count: int) -> None:
 @config_option
 def list_dead(config: Path) -> None:
     """What was given up, with its number and the reason."""
-    inbox = open_inbox(config)
-    try:
+    with _opened(config) as (inbox, option):
         letters = inbox.dead_letters()
-    finally:
-        inbox.close()
     for letter in letters:
         tries = f"{letter.attempts} {'try' if letter.attempts == 1 else 'tries'}"
         click.echo(f"{letter.task:>6}  {letter.handler}  {letter.event_name}  {tries}: {letter.error}")
-    click.echo("Another try: perscom-bridge inbox retry NUMBER" if letters else "Nothing was given up.")
+    click.echo(f"Another try: perscom-bridge inbox retry NUMBER{option}" if letters else "Nothing was given up.")
 
 
 @command.command("retry")
@@ -63,13 +75,10 @@ def list_dead(config: Path) -> None:
 @click.argument("number", type=int)
 def retry(config: Path, number: int) -> None:
     """Try what was given up under NUMBER again. A running service does it within a second."""
-    inbox = open_inbox(config)
-    try:
+    with _opened(config) as (inbox, option):
         revived = inbox.revive(number)
-    finally:
-        inbox.close()
     if not revived:
-        raise Failure(f"Nothing that was given up has the number {number}. See: perscom-bridge inbox dead")
+        raise Failure(f"Nothing that was given up has the number {number}. See: perscom-bridge inbox dead{option}")
     click.echo(f"{number} waits for its next try.")
 
 
@@ -78,11 +87,8 @@ def retry(config: Path, number: int) -> None:
 @click.argument("name")
 def resume(config: Path, name: str) -> None:
     """Switch the destination NAME on again, after what was wrong at the platform is mended. Its events are then posted."""
-    inbox = open_inbox(config)
-    try:
+    with _opened(config) as (inbox, option):
         resumed = inbox.resume(name)
-    finally:
-        inbox.close()
     if not resumed:
-        raise Failure(f"No destination {name!r} is switched off. See: perscom-bridge inbox list")
+        raise Failure(f"No destination {name!r} is switched off. See: perscom-bridge inbox list{option}")
     click.echo(f"{name} is on again.")

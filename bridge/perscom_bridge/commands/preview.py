@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from datetime import UTC
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from perscom_adapters import Message
     from perscom_receiver import Event
 
+    from ..config import Site
     from ..preview import Card
 
 __all__ = ["command"]
@@ -36,36 +39,45 @@ RANK_TYPES = {"demotion": 1, "lateral": 2, "transfer": 3}
     help="Platforms, with commas between them; html makes a page of them.  [default: all]",
 )
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the page to FILE.")
+@click.option("--language", metavar="CODE", help="Write it in this language.  [default: the configuration's, else en]")
 @config_option
-def command(what: str, forms: str | None, output: Path | None, config: Path) -> None:
+def command(what: str, forms: str | None, output: Path | None, language: str | None, config: Path) -> None:
     """See what a message looks like.
 
     WORD-OR-FILE is a word (promotion, award, event …), a name that PERSCOM uses (rankrecord.updated) or a file with a captured
-    body. Words and names show a sample. What you see is read back from the very payload that would be sent.
+    body. Words and names show a sample. What you see is read back from the very payload that would be sent. Below it stand the
+    names that a wording and a condition may use, with their values.
 
     \b
     perscom-bridge preview demotion
     perscom-bridge preview body.json --as discord
     perscom-bridge preview event --as html -o event.html
+    perscom-bridge preview award --language fr
 
-    Needs no configuration. With one, links lead to the address of your PERSCOM as they will.
+    Needs no configuration. With one, links lead to the address of your PERSCOM as they will, and your own wording is used.
     """
     platforms, as_page = _forms(forms)
     if output is not None and not as_page:
         raise click.UsageError("-o is for a page: add --as html.")
     event, origin = _event(what)
-    message = _message(event, config)
+    site = _site(config)
+    spoken = _language(language, site)
+    message = _message(event, site, spoken)
+    names = _names(event, site, spoken)
     cards = _cards(platforms, message, optional=forms is None or forms == HTML)
     note = " ".join([_about(event, origin), *_about_times(cards)])
     if not as_page:
+        from ..preview.names import table
         from ..preview.terminal import boxes
 
+        columns = get_terminal_size((120, 40)).columns
         click.echo(f"{note}\n")
-        click.echo(boxes(cards, get_terminal_size((120, 40)).columns), nl=False)
+        click.echo(boxes(cards, columns))
+        click.echo(table(names, message.word, columns))
         return
     from ..preview.page import page
 
-    _write(page(cards, note=note, at=event.created), output)
+    _write(page(cards, note=note, at=event.created, word=message.word, names=names), output)
 
 
 def _forms(text: str | None) -> tuple[list[str], bool]:
@@ -117,27 +129,49 @@ def _captured(file: str) -> Event:
         raise Failure(f"{file} holds no event as PERSCOM sends it. {error}") from error
 
 
-def _message(event: Event, config: Path) -> Message:
-    """What is said about ``event``, with the link that it gets where it has none of its own."""
+def _message(event: Event, site: Site | None, language: str) -> Message:
+    """What is said about ``event``, in words of the community's own, with the link that it gets where it has none."""
     from perscom_adapters import render
 
     from .._problems import hide
-    from ..routing import linked
+    from ..posting import linked
+    from ..wording import in_own_words
 
-    message = render(event)
+    message = render(event, language=language, timezone=site.zone if site else UTC)
     if message is None:
         raise Failure(f"There is nothing to say about this {hide(event.name)}, so nothing would be posted.")
-    return linked(message, _site_url(config))
+    if site is None:
+        return message
+    return linked(in_own_words(message, event, site, language=language), site.url)
 
 
-def _site_url(config: Path) -> str | None:
-    """The address of PERSCOM in the configuration; None where nobody named a file and none is here."""
+def _names(event: Event, site: Site | None, language: str) -> Mapping[str, str]:
+    from perscom_adapters import names
+
+    return names(event, language=language, timezone=site.zone if site else UTC)
+
+
+def _language(code: str | None, site: Site | None) -> str:
+    from perscom_adapters import LANGUAGES
+
+    from .._problems import did_you_mean, hide
+
+    if code is None:
+        return site.language if site else "en"
+    if code not in LANGUAGES:
+        near = did_you_mean(code, LANGUAGES)
+        raise Failure(f'"{hide(code)}" is no language of perscom-bridge.{near}      Known: {", ".join(LANGUAGES)}')
+    return code
+
+
+def _site(config: Path) -> Site | None:
+    """The community in the configuration; None where nobody named a file and none is here."""
     from .._load import load
 
     source = click.get_current_context().get_parameter_source("config")
     if source is ParameterSource.DEFAULT and not os.path.exists(config):
         return None
-    return load(config).site.url
+    return load(config).site
 
 
 def _cards(platforms: list[str], message: Message, *, optional: bool) -> list[Card]:

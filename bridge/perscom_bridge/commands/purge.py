@@ -30,6 +30,8 @@ def command(user: int, yes: bool, config: Path) -> None:
     Delete the user in PERSCOM first, or PERSCOM will send new events. It does not reach messages in your chats, backups, and
     events that tell a name in a text alone.
     """
+    from ..directory import forget
+
     inbox = open_inbox(config)
     path = inbox.database.path
     if not yes:
@@ -38,7 +40,7 @@ def command(user: int, yes: bool, config: Path) -> None:
             abort=True,
         )
     try:
-        purged = inbox.purge_user(user)
+        purged = forget(inbox, [user])
     finally:
         inbox.close()
     click.echo("\n".join(_summary(path, user, purged)))

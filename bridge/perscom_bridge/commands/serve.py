@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..community import Community
     from ..config import Config
     from ..service import Service
+    from ..unserved import Unserved
 
 __all__ = ["command"]
 
@@ -44,15 +45,15 @@ def command(context: click.Context, keep_refused: bool, config: Path) -> None:
         context.exit(1)
 
 
-async def _serve(configs: list[Config], unserved: list[str], stop: asyncio.Event, keep_refused: bool) -> bool:
+async def _serve(configs: list[Config], unserved: list[Unserved], stop: asyncio.Event, keep_refused: bool) -> bool:
     """Serve until ``stop`` is set. False when a part of the service ended before that."""
     from ..service import destinations_of, running
 
     async with AsyncExitStack() as stack:
         opened = [(config, await stack.enter_async_context(destinations_of(config))) for config in configs]
         service = await stack.enter_async_context(running(opened, keep_refused=keep_refused, unserved=unserved))
-        for sentence in unserved:
-            click.echo(f"A community is not served. {sentence}\n")
+        for one in unserved:
+            click.echo(f"A community is not served. {one.told}\n")
         click.echo(_welcome(service))
         if keep_refused:
             click.echo(f"Refused calls are kept. When one comes: perscom-bridge explain --last{configs[0].option}")

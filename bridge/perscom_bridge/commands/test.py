@@ -27,8 +27,8 @@ def command(context: click.Context, config: Path) -> None:
     from .._folder import load_all
 
     configs, unserved = load_all(config)
-    for sentence in unserved:
-        click.echo(sentence)
+    for one in unserved:
+        click.echo(one.told)
     well = [asyncio.run(_post_samples(one)) for one in configs]
     if unserved or not all(well):
         context.exit(1)

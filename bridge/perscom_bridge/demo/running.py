@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from perscom_adapters import Message, render
-from perscom_adapters.testing import ChatStandIn, Posted, Rate
+from perscom_adapters.testing import ChatStandIn, Posted
 from perscom_receiver import Event, Secret
 from perscom_receiver.queue import Connection, State
 
@@ -33,8 +34,8 @@ __all__ = ["Demo", "Sent", "demo"]
 
 REPEATED = "awardrecord_created"
 """The request that is sent twice, as PERSCOM does when an answer was lost."""
-PACE = Rate(20, 1.0)
-"""Messages the stand-in takes: ten times as many as Discord, so that nobody waits for a demo, and few enough for some 429s."""
+SPEED = 20.0
+"""How fast the clocks of service and stand-in run, so that nobody waits a minute for a demo with the platforms' real limits."""
 HANDLED_WITHIN = 120.0
 """Seconds after which the demo gives up waiting for the messages."""
 
@@ -171,7 +172,7 @@ async def demo() -> AsyncIterator[Demo]:
     goldens = golden_requests()
     clock = _clock(max(Event.parse(g.body).created.timestamp() for g in goldens if g.valid))
     with TemporaryDirectory(prefix="perscom-demo-") as folder:
-        async with ChatStandIn(rate=PACE) as standin:
+        async with ChatStandIn(now=lambda: datetime.fromtimestamp(clock(), UTC)) as standin:
             config = _config(Path(folder), goldens, _places(standin))
             template = page_environment().get_template("demo.html")
             running_demo: Demo
@@ -181,16 +182,16 @@ async def demo() -> AsyncIterator[Demo]:
 
             async with (
                 destinations_of(config) as destinations,
-                running([(config, destinations)], now=clock, page=page) as service,
+                running([(config, destinations)], now=clock, speed=SPEED, page=page) as service,
             ):
                 running_demo = Demo(service, standin)
                 yield running_demo
 
 
 def _clock(start: float) -> Callable[[], float]:
-    """A clock that was right when the golden requests were made, and runs on from there."""
+    """A clock that was right when the golden requests were made, and runs on from there, faster than others."""
     began = time.monotonic()
-    return lambda: start + time.monotonic() - began
+    return lambda: start + (time.monotonic() - began) * SPEED
 
 
 def _places(standin: ChatStandIn) -> list[Place]:
@@ -201,7 +202,7 @@ def _places(standin: ChatStandIn) -> list[Place]:
         SlackBotPlace(token=HiddenToken(standin.slack_token), channel=standin.slack_channel(name=name), api=standin.slack_api),
         TelegramPlace(
             token=HiddenToken(standin.telegram_bot(name="PERSCOM")),
-            chat=str(standin.telegram_chat(name=name)),
+            chat=str(standin.telegram_chat(name=name, kind="channel")),
             api=standin.telegram_api,
         ),
     ]
@@ -215,7 +216,7 @@ def _config(folder: Path, goldens: list[Golden], places: list[Place]) -> Config:
             name="1st Ranger Group", secrets=tuple(Secret(secret, name=f"demo {n}") for n, secret in enumerate(secrets, 1))
         ),
         server=Server(listen=anywhere, status=anywhere, database=folder / "demo.db"),
-        destinations=tuple(DestinationConfig(name=place.platform, place=place, events=("*",)) for place in places),
+        destinations=tuple(DestinationConfig(name=place.platform, place=place, events=("*",), group=0) for place in places),
         privacy=Privacy(),
         path=folder / "bridge.toml",
     )

@@ -61,3 +61,9 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[Table], Place | None]
     """The place in a table of the file; None when something is wrong with it, which has been noted then."""
     questions: tuple[Question, ...]
+    silent: bool = True
+    """Whether it can show a message without a sound."""
+    mention_mistake: Callable[[str, str], str | None] | None = None
+    """What is wrong with the id of a ``"user"`` or a ``"role"`` that is pinged; None where nobody can be."""
+    linked: bool = False
+    """Whether members link their account there in PERSCOM."""

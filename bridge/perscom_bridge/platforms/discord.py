@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from perscom_adapters.settings import discord_thread_mistake, discord_url_mistake
+from perscom_adapters.settings import discord_mention_mistake, discord_thread_mistake, discord_url_mistake
 
 from .._table import Table
 from ..config import HiddenUrl
@@ -53,4 +53,6 @@ PLATFORM = Platform(
     keys=("url", "thread"),
     read=_read,
     questions=(Question(key="url", text="the webhook address of the channel for {whom}", mistake=discord_url_mistake),),
+    mention_mistake=discord_mention_mistake,
+    linked=True,
 )

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from perscom_adapters.settings import slack_api_mistake, slack_channel_mistake, slack_token_mistake, slack_url_mistake
+from perscom_adapters.settings import (
+    slack_api_mistake,
+    slack_channel_mistake,
+    slack_mention_mistake,
+    slack_token_mistake,
+    slack_url_mistake,
+)
 
 from .._table import Table
 from ..config import HiddenToken, HiddenUrl
@@ -98,4 +104,6 @@ PLATFORM = Platform(
     keys=("url", "token", "channel", "api"),
     read=_read,
     questions=(Question(key="url", text="the webhook address of the channel for {whom}", mistake=slack_url_mistake),),
+    silent=False,
+    mention_mistake=slack_mention_mistake,
 )

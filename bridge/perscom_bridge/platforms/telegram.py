@@ -9,6 +9,7 @@ import msgspec
 from perscom_adapters.settings import (
     telegram_api_mistake,
     telegram_chat_mistake,
+    telegram_mention_mistake,
     telegram_token_mistake,
     telegram_topic_mistake,
 )
@@ -87,4 +88,5 @@ PLATFORM = Platform(
             secret=False,
         ),
     ),
+    mention_mistake=telegram_mention_mistake,
 )

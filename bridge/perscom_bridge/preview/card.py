@@ -22,6 +22,9 @@ class Piece(msgspec.Struct, frozen=True):
     text: str
     bold: bool = False
     italic: bool = False
+    struck: bool = False
+    mention: bool = False
+    """It notifies whom it names."""
     url: str | None = None
     """Where a click leads; an address that ``safe_url`` returned."""
     at: datetime | None = None
@@ -88,12 +91,15 @@ Part = Heading | Body | Facts | Small
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on the platform of that name. ``color`` is 0xRRGGBB, ``image`` the address of a small picture beside it."""
+    """A message on the platform of that name. ``color`` is 0xRRGGBB, ``image`` the address of a small picture beside it, and a
+    ``silent`` one makes no sound. ``above`` is what stands above its box."""
 
     platform: str
     parts: tuple[Part, ...]
     color: int | None = None
     image: str | None = None
+    silent: bool = False
+    above: tuple[Piece, ...] = ()
 
     @property
     def title(self) -> str:
@@ -105,7 +111,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def pieces(self) -> tuple[Piece, ...]:
         """All pieces, in the order in which they are read."""
-        return tuple(piece for part in self.parts for piece in _pieces(part))
+        return (*self.above, *(piece for part in self.parts for piece in _pieces(part)))
 
     @property
     def links(self) -> tuple[tuple[str, str], ...]:

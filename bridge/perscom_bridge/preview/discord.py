@@ -20,8 +20,11 @@ _TOKEN = re.compile(
     r"\\(?P<literal>[^0-9A-Za-z\s])"
     r"|<t:(?P<seconds>-?[0-9]{1,17}):(?P<style>[Df])>"
     r"|\[(?P<label>(?:\\.|[^\\\[\]])*)\]\((?P<url>https?://[^\s()<>]+)\)"
+    r"|~~(?P<struck>(?:\\.|[^\\~])+)~~"
     r"|(?P<stars>\*{1,3})(?=\S)(?P<inner>(?:\\.|[^\\*])+)(?<=\S)(?P=stars)"
 )
+_MENTION = re.compile(r"<@&?([0-9]+)>")
+_SILENT = 1 << 12
 _PLAIN = Piece("")
 
 
@@ -52,11 +55,14 @@ class _Embed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 class _Call(msgspec.Struct, frozen=True):
     embeds: tuple[_Embed]
+    content: str = ""
+    flags: int = 0
 
 
 def card(payload: Mapping[str, object]) -> Card:
     """The message that Discord makes of ``payload``. Raises msgspec.ValidationError for a payload that is none of ours."""
-    (embed,) = msgspec.convert(payload, _Call).embeds
+    call = msgspec.convert(payload, _Call)
+    (embed,) = call.embeds
     parts: list[Part] = [Heading(tuple(_pieces(embed.title, Piece("", bold=True, url=embed.url))))]
     if embed.description:
         parts.append(Body(rows(embed.description, _pieces)))
@@ -65,7 +71,26 @@ def card(payload: Mapping[str, object]) -> Card:
     if small := tuple(_small(embed)):
         parts.append(Small(small))
     image = embed.thumbnail.url if embed.thumbnail else None
-    return Card(platform="discord", parts=tuple(parts), color=embed.color, image=image)
+    return Card(
+        platform="discord",
+        parts=tuple(parts),
+        color=embed.color,
+        image=image,
+        silent=bool(call.flags & _SILENT),
+        above=tuple(_mentions(call.content)),
+    )
+
+
+def _mentions(content: str) -> Iterator[Piece]:
+    """Who is pinged, by the number alone: the apps put the names in its place."""
+    place = 0
+    for found in _MENTION.finditer(content):
+        if between := content[place : found.start()]:
+            yield Piece(between)
+        yield Piece(f"@{found[1]}", mention=True)
+        place = found.end()
+    if rest := content[place:]:
+        yield Piece(rest)
 
 
 def _fact(field: _Field) -> Fact:
@@ -101,6 +126,8 @@ def _marked(token: re.Match[str], style: Piece) -> Iterator[Piece]:
         yield _time(token, style)
     elif token["url"]:
         yield from _pieces(token["label"], replace(style, url=token["url"]))
+    elif token["struck"]:
+        yield from _pieces(token["struck"], replace(style, struck=True))
     elif stars := token["stars"]:
         yield from _pieces(token["inner"], replace(style, bold=style.bold or len(stars) > 1, italic=len(stars) != 2))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from ..platforms import PLATFORMS
 from ..status import page_environment
 from .card import Card
+from .names import never_filled, rows
 
 __all__ = ["Channel", "page"]
 
@@ -27,7 +28,14 @@ class Channel(msgspec.Struct, frozen=True):
         return PLATFORMS[self.platform].name
 
 
-def page(cards: Sequence[Card], *, note: str, at: datetime) -> str:
-    """The HTML of a page with ``cards`` (at least one), its title and a ``note`` above, as if posted at ``at`` (aware, UTC)."""
+def page(
+    cards: Sequence[Card], *, note: str, at: datetime, word: str | None = None, names: Mapping[str, str] | None = None
+) -> str:
+    """The HTML of a page with ``cards`` (at least one), its title and a ``note`` above, as if posted at ``at`` (aware, UTC).
+
+    Below stand the ``names`` that a wording of ``word`` may use, if they are given.
+    """
     channels = [Channel(card.platform, "announcements", ((card, at),)) for card in cards]
-    return page_environment().get_template("preview.html").render(channels=channels, title=cards[0].title, note=note)
+    listed = (rows(names, word), never_filled(word)) if names is not None and word is not None else None
+    template = page_environment().get_template("preview.html")
+    return template.render(channels=channels, title=cards[0].title, note=note, word=word, names=listed)

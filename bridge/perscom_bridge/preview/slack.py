@@ -12,6 +12,8 @@ from .card import Body, Card, Heading, Part, Piece, Row, Small, clock, day, mome
 
 __all__ = ["card"]
 
+_BOLD = re.compile(r"\*([^*_~`<>]+)\*")
+_ESCAPES = {"amp": "&", "lt": "<", "gt": ">"}
 _DATE = re.compile(r"<!date\^(?P<seconds>[0-9]+)\^(?P<format>[^|<>]*)\|(?P<fallback>[^|<>]*)>")
 
 
@@ -22,6 +24,7 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 class _Style(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bold: bool = False
     italic: bool = False
+    strike: bool = False
 
 
 class _Text(_Strict, frozen=True, tag="text"):
@@ -42,7 +45,15 @@ class _Date(_Strict, frozen=True, tag="date"):
     style: _Style = _Style()
 
 
-_Inline = _Text | _Link | _Date
+class _User(_Strict, frozen=True, tag="user"):
+    user_id: str
+
+
+class _UserGroup(_Strict, frozen=True, tag="usergroup"):
+    usergroup_id: str
+
+
+_Inline = _Text | _Link | _Date | _User | _UserGroup
 
 
 class _Section(_Strict, frozen=True, tag="rich_text_section"):
@@ -79,7 +90,7 @@ class _HeaderBlock(_Strict, frozen=True, tag="header"):
 
 
 class _SectionBlock(_Strict, frozen=True, tag="section"):
-    text: _PlainText
+    text: _PlainText | _Mrkdwn
     accessory: _Image
 
 
@@ -111,11 +122,20 @@ def _part(block: _Block) -> Part:
         case _HeaderBlock(text):
             return Heading((Piece(text.text, bold=True),))
         case _SectionBlock(text):
-            return Body(rows_of((Piece(text.text),)))
+            return Body(rows_of((_title(text),)))
         case _RichTextBlock(elements):
             return Body(tuple(row for element in elements for row in _rows(element)))
         case _ContextBlock(elements):
             return Small(tuple(_spaced(elements)))
+
+
+def _title(text: _PlainText | _Mrkdwn) -> Piece:
+    if isinstance(text, _PlainText):
+        return Piece(text.text)
+    found = _BOLD.fullmatch(text.text)
+    if found is None:
+        raise ValueError("the title in a payload of ours is plain, or all of it is bold")
+    return Piece(re.sub("&(amp|lt|gt);", lambda escape: _ESCAPES[escape[1]], found[1]), bold=True)
 
 
 def _rows(element: _Section | _Quote | _List) -> Iterator[Row]:
@@ -135,15 +155,16 @@ def _pieces(inlines: tuple[_Inline, ...]) -> tuple[Piece, ...]:
 
 
 def _piece(inline: _Inline) -> Piece:
-    style = inline.style
     match inline:
-        case _Text(text):
-            return Piece(text, style.bold, style.italic)
-        case _Link(url, text):
-            return Piece(text, style.bold, style.italic, url=url)
-        case _Date(seconds, shown, fallback):
+        case _User(mentioned) | _UserGroup(mentioned):  # the apps put the name in its place
+            return Piece(f"@{mentioned}", mention=True)
+        case _Text(text, style):
+            return Piece(text, style.bold, style.italic, style.strike)
+        case _Link(url, text, style):
+            return Piece(text, style.bold, style.italic, style.strike, url=url)
+        case _Date(seconds, shown, fallback, style):
             date = _date(seconds, shown, fallback)
-            return Piece(date.text, style.bold, style.italic, at=date.at)
+            return Piece(date.text, style.bold, style.italic, style.strike, at=date.at)
 
 
 def _spaced(elements: tuple[_PlainText | _Mrkdwn, ...]) -> Iterator[Piece]:
@@ -156,7 +177,7 @@ def _spaced(elements: tuple[_PlainText | _Mrkdwn, ...]) -> Iterator[Piece]:
 def _date_in(mrkdwn: str) -> Piece:
     match = _DATE.fullmatch(mrkdwn)
     if match is None:
-        raise ValueError("a payload of ours holds no other mrkdwn than a date")
+        raise ValueError("a payload of ours holds no other mrkdwn in a context than a date")
     return _date(int(match["seconds"]), match["format"], match["fallback"])
 
 

@@ -32,6 +32,9 @@ class _Bold(_Stretch, frozen=True, tag="bold"): ...
 class _Italic(_Stretch, frozen=True, tag="italic"): ...
 
 
+class _Strikethrough(_Stretch, frozen=True, tag="strikethrough"): ...
+
+
 class _Quote(_Stretch, frozen=True, tag="blockquote"): ...
 
 
@@ -44,18 +47,23 @@ class _Time(_Stretch, frozen=True, tag="date_time"):
     date_time_format: Literal["D", "Dt"]
 
 
-_Entity = _Bold | _Italic | _Quote | _Link | _Time
+class _Mentioned(_Stretch, frozen=True, tag="text_mention"):
+    user: dict[str, object]
+
+
+_Entity = _Bold | _Italic | _Strikethrough | _Quote | _Link | _Time | _Mentioned
 
 
 class _Call(msgspec.Struct, frozen=True):
     text: str
     entities: tuple[_Entity, ...] = ()
+    disable_notification: bool = False
 
 
 def card(payload: Mapping[str, object]) -> Card:
     """The message that Telegram makes of ``payload``. Raises msgspec.ValidationError for a payload that is none of ours."""
     call = msgspec.convert(payload, _Call)
-    return Card(platform="telegram", parts=(Body(tuple(_rows(call.text, call.entities))),))
+    return Card(platform="telegram", parts=(Body(tuple(_rows(call.text, call.entities))),), silent=call.disable_notification)
 
 
 def _rows(text: str, entities: tuple[_Entity, ...]) -> Iterator[Row]:
@@ -86,6 +94,10 @@ def _styled(piece: Piece, entity: _Entity) -> Piece:
             return replace(piece, bold=True)
         case _Italic():
             return replace(piece, italic=True)
+        case _Strikethrough():
+            return replace(piece, struck=True)
+        case _Mentioned():
+            return replace(piece, mention=True)
         case _Link(url=url):
             return replace(piece, url=url)
         case _Time(unix_time=seconds) if at := moment(seconds):

@@ -64,6 +64,8 @@ def _lines(card: Card, console: Console, width: int) -> Iterator[Text]:
 def _rows(card: Card) -> Iterator[tuple[Row, str]]:
     """Row by row, each with its style; a blank one between parts, but not below the heading of a text."""
     above: object = None
+    if card.above:
+        yield Row(card.above), ""
     for part in card.parts:
         if above is not None and not (isinstance(above, Heading) and isinstance(part, Body)):
             yield Row(), ""
@@ -79,6 +81,8 @@ def _rows(card: Card) -> Iterator[tuple[Row, str]]:
         above = part
     if card.image is not None:
         yield Row((Piece("picture", url=card.image),)), "dim"
+    if card.silent:
+        yield Row((Piece("(without a sound)"),)), "dim"
 
 
 def _fact(fact: Fact) -> Iterator[Row]:
@@ -96,7 +100,8 @@ def _prefixes(row: Row) -> tuple[str, str]:
 
 
 def _piece(piece: Piece, base: str) -> Text:
-    style = " ".join(filter(None, (base, "bold" if piece.bold else "", "italic" if piece.italic else "")))
+    styles = ("bold" if piece.bold else "", "italic" if piece.italic else "", "strike" if piece.struck else "")
+    style = " ".join(filter(None, (base, *styles, "reverse" if piece.mention else "")))
     text = Text(piece.text.translate(_WITHOUT_WIDTH), style)
     if piece.url is not None:
         text.stylize("underline")

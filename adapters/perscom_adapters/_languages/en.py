@@ -1,0 +1,398 @@
+"""English, the language that the others are translations of."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .record import Language, Texts
+
+__all__ = ["ENGLISH"]
+
+_ARTICLES = ("the ", "a ", "an ")
+_IS_ITS_OWN_NOUN = ("qualification", "certification", "certificate", "badge", "course", "license", "licence", "tab", "wings")
+
+
+def _the(name: str) -> str:
+    """``the Bronze Star``, but ``The Iron Cross`` as it is."""
+    return name if name.lower().startswith(_ARTICLES) else f"the {name}"
+
+
+def _qualification(name: str) -> str:
+    """``Combat Life Saver qualification``, but ``Expert Badge`` as it is."""
+    return name if name.lower().endswith(_IS_ITS_OWN_NOUN) else f"{name} qualification"
+
+
+_FORMS: Final = {"the": _the, "qualification": _qualification, "the qualification": lambda name: _the(_qualification(name))}
+
+_TEXTS: Texts = {
+    # Ranks
+    "promotion.created": (
+        "{member} promoted to {rank}",
+        "{member} was promoted",
+        "A member was promoted to {rank}",
+        "A member was promoted",
+    ),
+    "promotion.updated": (
+        "The promotion of {member} to {rank} was changed",
+        "The promotion of {member} was changed",
+        "The promotion of a member to {rank} was changed",
+        "The promotion of a member was changed",
+    ),
+    "promotion.deleted": (
+        "The promotion of {member} to {rank} was withdrawn",
+        "The promotion of {member} was withdrawn",
+        "The promotion of a member to {rank} was withdrawn",
+        "The promotion of a member was withdrawn",
+    ),
+    "demotion.created": (
+        "{member} demoted to {rank}",
+        "{member} was demoted",
+        "A member was demoted to {rank}",
+        "A member was demoted",
+    ),
+    "demotion.updated": (
+        "The demotion of {member} to {rank} was changed",
+        "The demotion of {member} was changed",
+        "The demotion of a member to {rank} was changed",
+        "The demotion of a member was changed",
+    ),
+    "demotion.deleted": (
+        "The demotion of {member} to {rank} was withdrawn",
+        "The demotion of {member} was withdrawn",
+        "The demotion of a member to {rank} was withdrawn",
+        "The demotion of a member was withdrawn",
+    ),
+    "lateral.created": (
+        "{member} laterally appointed to {rank}",
+        "{member} was laterally appointed",
+        "A member was laterally appointed to {rank}",
+        "A member was laterally appointed",
+    ),
+    "lateral.updated": (
+        "The lateral appointment of {member} to {rank} was changed",
+        "The lateral appointment of {member} was changed",
+        "The lateral appointment of a member to {rank} was changed",
+        "The lateral appointment of a member was changed",
+    ),
+    "lateral.deleted": (
+        "The lateral appointment of {member} to {rank} was withdrawn",
+        "The lateral appointment of {member} was withdrawn",
+        "The lateral appointment of a member to {rank} was withdrawn",
+        "The lateral appointment of a member was withdrawn",
+    ),
+    "transfer.created": (
+        "{member} transferred to the rank of {rank}",
+        "{member} was transferred",
+        "A member was transferred to the rank of {rank}",
+        "A member was transferred",
+    ),
+    "transfer.updated": (
+        "The transfer of {member} to the rank of {rank} was changed",
+        "The transfer of {member} was changed",
+        "The transfer of a member to the rank of {rank} was changed",
+        "The transfer of a member was changed",
+    ),
+    "transfer.deleted": (
+        "The transfer of {member} to the rank of {rank} was withdrawn",
+        "The transfer of {member} was withdrawn",
+        "The transfer of a member to the rank of {rank} was withdrawn",
+        "The transfer of a member was withdrawn",
+    ),
+    # A rank record that does not say which of these it is
+    "rank.created": (
+        "{member} now holds the rank of {rank}",
+        "The rank of {member} was changed",
+        "A member now holds the rank of {rank}",
+        "The rank of a member was changed",
+    ),
+    "rank.updated": ("A rank record of {member} was changed", "A rank record of a member was changed"),
+    "rank.deleted": ("A rank record of {member} was withdrawn", "A rank record of a member was withdrawn"),
+    # Awards and qualifications
+    "award.created": (
+        "{member} received {award:the}",
+        "{member} received an award",
+        "A member received {award:the}",
+        "A member received an award",
+    ),
+    "award.updated": (
+        "The award of {award:the} to {member} was changed",
+        "An award to {member} was changed",
+        "The award of {award:the} to a member was changed",
+        "An award to a member was changed",
+    ),
+    "award.deleted": (
+        "The award of {award:the} to {member} was withdrawn",
+        "An award to {member} was withdrawn",
+        "The award of {award:the} to a member was withdrawn",
+        "An award to a member was withdrawn",
+    ),
+    "qualification.created": (
+        "{member} earned {qualification:the qualification}",
+        "{member} earned a qualification",
+        "A member earned {qualification:the qualification}",
+        "A member earned a qualification",
+    ),
+    "qualification.updated": (
+        "The {qualification:qualification} of {member} was changed",
+        "A qualification of {member} was changed",
+        "The {qualification:qualification} of a member was changed",
+        "A qualification of a member was changed",
+    ),
+    "qualification.deleted": (
+        "The {qualification:qualification} of {member} was withdrawn",
+        "A qualification of {member} was withdrawn",
+        "The {qualification:qualification} of a member was withdrawn",
+        "A qualification of a member was withdrawn",
+    ),
+    # Assignments
+    "assignment.created": (
+        "{member} assigned to {unit} as {position}",
+        "{member} assigned to {unit}",
+        "{member} assigned as {position}",
+        "{member} received a new assignment",
+        "A member was assigned to {unit} as {position}",
+        "A member was assigned to {unit}",
+        "A member was assigned as {position}",
+        "A member received a new assignment",
+    ),
+    "assignment.secondary": (
+        "{member} also assigned to {unit} as {position}",
+        "{member} also assigned to {unit}",
+        "{member} also assigned as {position}",
+        "{member} received a secondary assignment",
+        "A member was also assigned to {unit} as {position}",
+        "A member was also assigned to {unit}",
+        "A member was also assigned as {position}",
+        "A member received a secondary assignment",
+    ),
+    "assignment.updated": (
+        "The assignment of {member} to {unit} as {position} was changed",
+        "The assignment of {member} to {unit} was changed",
+        "The assignment of {member} as {position} was changed",
+        "The assignment of {member} was changed",
+        "The assignment of a member to {unit} as {position} was changed",
+        "The assignment of a member to {unit} was changed",
+        "The assignment of a member as {position} was changed",
+        "The assignment of a member was changed",
+    ),
+    "assignment.deleted": (
+        "The assignment of {member} to {unit} as {position} was withdrawn",
+        "The assignment of {member} to {unit} was withdrawn",
+        "The assignment of {member} as {position} was withdrawn",
+        "The assignment of {member} was withdrawn",
+        "The assignment of a member to {unit} as {position} was withdrawn",
+        "The assignment of a member to {unit} was withdrawn",
+        "The assignment of a member as {position} was withdrawn",
+        "The assignment of a member was withdrawn",
+    ),
+    # Combat and service records: texts about a member
+    "combat.created": ("New combat record for {member}", "New combat record"),
+    "combat.updated": ("A combat record of {member} was changed", "A combat record was changed"),
+    "combat.deleted": ("A combat record of {member} was removed", "A combat record was removed"),
+    "service.created": ("New service record for {member}", "New service record"),
+    "service.updated": ("A service record of {member} was changed", "A service record was changed"),
+    "service.deleted": ("A service record of {member} was removed", "A service record was removed"),
+    # Members
+    "user.created": ("{member} joined", "A new member joined"),
+    "user.deleted": ("{member} left", "A member left"),
+    "profile.rank": (
+        "{member} now holds the rank of {name}",
+        "{member} has a new rank",
+        "A member now holds the rank of {name}",
+        "A member has a new rank",
+    ),
+    "profile.rank.none": ("{member} no longer holds a rank", "A member no longer holds a rank"),
+    "profile.unit": (
+        "{member} moved to {name}",
+        "{member} moved to another unit",
+        "A member moved to {name}",
+        "A member moved to another unit",
+    ),
+    "profile.unit.none": ("{member} no longer belongs to a unit", "A member no longer belongs to a unit"),
+    "profile.position": (
+        "{member} now serves as {name}",
+        "{member} has a new position",
+        "A member now serves as {name}",
+        "A member has a new position",
+    ),
+    "profile.position.none": ("{member} no longer holds a position", "A member no longer holds a position"),
+    "profile.specialty": (
+        "{member} now has the specialty {name}",
+        "{member} has a new specialty",
+        "A member now has the specialty {name}",
+        "A member has a new specialty",
+    ),
+    "profile.specialty.none": ("{member} no longer has a specialty", "A member no longer has a specialty"),
+    "profile.status": (
+        "{member} now has the status {name}",
+        "{member} has a new status",
+        "A member now has the status {name}",
+        "A member has a new status",
+    ),
+    "profile.status.none": ("{member} no longer has a status", "A member no longer has a status"),
+    "profile.approved": ("{member} was approved", "A member was approved"),
+    "profile.unapproved": ("{member} is no longer approved", "A member is no longer approved"),
+    "profile.name": ("A member is now called {member}", "A member has a new name"),
+    "profile.several": ("{member}: {aspects} changed", "A member: {aspects} changed"),
+    "aspect.name": "name",
+    "aspect.rank": "rank",
+    "aspect.unit": "unit",
+    "aspect.position": "position",
+    "aspect.specialty": "specialty",
+    "aspect.status": "status",
+    "aspect.approval": "approval",
+    "aspect.text": "text",
+    "aspect.time": "time",
+    "aspect.place": "place",
+    "aspect.link": "link",
+    "aspect.repeats": "repetition",
+    "aspect.signup": "sign-up",
+    "aspect.calendar": "calendar",
+    # Calendars and events
+    "calendar.created": ("New calendar: {name}", "New calendar"),
+    "calendar.renamed": "A calendar is now called “{name}”",
+    "calendar.updated": ("The calendar “{name}” was changed", "A calendar was changed"),
+    "calendar.deleted": ("The calendar “{name}” was removed", "A calendar was removed"),
+    "event.created": ("New event: {name}", "New event"),
+    "event.moved": ("{name} was moved", "An event was moved"),
+    "event.ends": ("{name} ends at another time", "An event ends at another time"),
+    "event.renamed": "An event is now called {name}",
+    "event.location": ("{name} has a new location", "An event has a new location"),
+    "event.signup": ("Sign-up for {name} was changed", "Sign-up for an event was changed"),
+    "event.updated": ("{name} was changed", "An event was changed"),
+    "event.cancelled": ("{name} was cancelled", "An event was cancelled"),
+    "event.removed": ("{name} was removed from the calendar", "An event was removed from the calendar"),
+    # Announcements
+    "message.announced": "Announcement to all members",
+    "message.changed": "An announcement to all members was changed",
+    "message.withdrawn": "An announcement to all members was withdrawn",
+    "message.planned.created": "An announcement to all members is planned",
+    "message.planned.updated": "A planned announcement to all members was changed",
+    "message.planned.deleted": "A planned announcement to all members was withdrawn",
+    # Forms that were sent in: by a member, by a guest, and by somebody of whom not even that is known
+    "submission.member.created": (
+        "{member} submitted the form “{form}”",
+        "{member} submitted a form",
+        "A member submitted the form “{form}”",
+        "A member submitted a form",
+    ),
+    "submission.member.updated": (
+        "The form “{form}” from {member} was changed",
+        "A form from {member} was changed",
+        "The form “{form}” from a member was changed",
+        "A form from a member was changed",
+    ),
+    "submission.member.read": (
+        "The form “{form}” from {member} was read",
+        "A form from {member} was read",
+        "The form “{form}” from a member was read",
+        "A form from a member was read",
+    ),
+    "submission.member.deleted": (
+        "The form “{form}” from {member} was removed",
+        "A form from {member} was removed",
+        "The form “{form}” from a member was removed",
+        "A form from a member was removed",
+    ),
+    "submission.guest.created": ("A guest submitted the form “{form}”", "A guest submitted a form"),
+    "submission.guest.updated": ("The form “{form}” from a guest was changed", "A form from a guest was changed"),
+    "submission.guest.read": ("The form “{form}” from a guest was read", "A form from a guest was read"),
+    "submission.guest.deleted": ("The form “{form}” from a guest was removed", "A form from a guest was removed"),
+    "submission.person.created": ("A person submitted the form “{form}”", "A person submitted a form"),
+    "submission.person.updated": ("The form “{form}” from a person was changed", "A form from a person was changed"),
+    "submission.person.read": ("The form “{form}” from a person was read", "A form from a person was read"),
+    "submission.person.deleted": ("The form “{form}” from a person was removed", "A form from a person was removed"),
+    # The Test button, and automations
+    "test.title": "Test from PERSCOM: it works",
+    "test.text": "The webhook arrived, and so did this message.",
+    "automation.title": "Message from an automation",
+    # Who wrote a record
+    "by.created": "by {author}",
+    "by.updated": "recorded by {author}",
+    # The names of fields
+    "label.rank": "Rank",
+    "label.unit": "Unit",
+    "label.position": "Position",
+    "label.specialty": "Specialty",
+    "label.status": "Status",
+    "label.approval": "Approval",
+    "label.assignment": "Assignment",
+    "label.previous_rank": "Previous rank",
+    "label.previous_unit": "Previous unit",
+    "label.previous_position": "Previous position",
+    "label.previous_specialty": "Previous specialty",
+    "label.previous_status": "Previous status",
+    "label.when": "When",
+    "label.new_time": "New time",
+    "label.planned_for": "Was planned for",
+    "label.took_place": "Took place",
+    "label.where": "Where",
+    "label.calendar": "Calendar",
+    "label.repeats": "Repeats",
+    "label.signup": "Sign-up",
+    "label.goes_out": "Goes out",
+    # What stands in fields
+    "value.primary": "Primary",
+    "value.secondary": "Secondary",
+    "value.none": "none",
+    "value.changed": "changed",
+    "value.from_to": "{old} → {new}",
+    "value.approved": "approved",
+    "value.unapproved": "withdrawn",
+    "value.yes": "yes",
+    "value.no": "no",
+    "value.signup_open": "open",
+    "value.until": "until {time}",
+    "value.span": "{starts} to {ends}",
+    # Joints
+    "list.last": "{others} and {last}",
+    "cut.text": "… (shortened)",
+    "cut.more": "({count} more)",
+    # Digests: whom several things are about, and how many of each there are
+    "digest.member": "{member}: {counts}",
+    "count.promotion.one": "{count} promotion",
+    "count.promotion.many": "{count} promotions",
+    "count.lateral.one": "{count} lateral appointment",
+    "count.lateral.many": "{count} lateral appointments",
+    "count.transfer.one": "{count} transfer",
+    "count.transfer.many": "{count} transfers",
+    "count.demotion.one": "{count} demotion",
+    "count.demotion.many": "{count} demotions",
+    "count.award.one": "{count} award",
+    "count.award.many": "{count} awards",
+    "count.qualification.one": "{count} qualification",
+    "count.qualification.many": "{count} qualifications",
+    "count.assignment.one": "{count} assignment",
+    "count.assignment.many": "{count} assignments",
+    "count.event.one": "{count} event",
+    "count.event.many": "{count} events",
+    "count.combat.one": "{count} combat record",
+    "count.combat.many": "{count} combat records",
+    "count.service.one": "{count} service record",
+    "count.service.many": "{count} service records",
+    "count.submission.one": "{count} form",
+    "count.submission.many": "{count} forms",
+    "count.joined.one": "{count} new member",
+    "count.joined.many": "{count} new members",
+    "count.profile.one": "{count} profile change",
+    "count.profile.many": "{count} profile changes",
+    "count.left.one": "{count} departure",
+    "count.left.many": "{count} departures",
+    "count.message.one": "{count} announcement",
+    "count.message.many": "{count} announcements",
+    "count.calendar.one": "{count} calendar",
+    "count.calendar.many": "{count} calendars",
+    "count.test.one": "{count} test",
+    "count.test.many": "{count} tests",
+    "count.change.one": "{count} change",
+    "count.change.many": "{count} changes",
+}
+
+ENGLISH = Language(
+    code="en",
+    date="%Y-%m-%d",
+    moment="%Y-%m-%d %H:%M",
+    decimal=".",
+    forms=_FORMS,
+    texts=_TEXTS,
+)

@@ -1,0 +1,81 @@
+"""The messages of all 34 events as they were reviewed: their wording, what each platform gets, and the other languages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from community import Community
+
+from perscom_adapters import LANGUAGES, Message, discord, plain, render, slack, telegram
+from perscom_receiver import EVENT_NAMES
+from perscom_receiver.testing import make_event
+
+GOLDEN = Path(__file__).parent / "golden"
+REWRITE = "REWRITE_GOLDEN"
+"""``REWRITE_GOLDEN=1 pytest tests/adapters/test_golden.py`` writes the golden files anew. Review them like code."""
+
+NOW = datetime(2026, 3, 2, 18, 20, 5, 201415, tzinfo=UTC)
+PLATFORMS: dict[str, Callable[[Message], dict[str, object]]] = {
+    "discord": discord.payload,
+    "slack": slack.payload,
+    "telegram": telegram.payload,
+}
+TRANSLATIONS = LANGUAGES[1:]
+
+
+def told(name: str, *, known: bool, language: str = "en", timezone: str = "UTC", show: tuple[str, ...] = ()) -> Message:
+    message = render(
+        make_event(name, created=NOW),
+        Community() if known else None,
+        language=language,
+        timezone=ZoneInfo(timezone),
+        show=show,
+    )
+    assert message is not None
+    return message
+
+
+def compare(file: Path, text: str) -> None:
+    if os.environ.get(REWRITE):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        pytest.skip("the golden file was written; read it")
+    assert text == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", EVENT_NAMES)
+def test_each_event_reads_as_it_was_reviewed(name: str) -> None:
+    parts = {"From the payload alone": told(name, known=False), "With a directory": told(name, known=True)}
+    if name in ("submission.created", "submission.updated"):
+        parts["With the answers"] = told(name, known=True, show=("answers",))
+    compare(GOLDEN / f"{name}.txt", "\n".join(f"=== {heading}\n\n{plain(message)}\n" for heading, message in parts.items()))
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("name", EVENT_NAMES)
+def test_each_platform_gets_what_was_reviewed(name: str, platform: str) -> None:
+    message = told(name, known=True, show=("answers",))
+    body = msgspec.json.format(msgspec.json.encode(PLATFORMS[platform](message)), indent=2).decode()
+    compare(GOLDEN / platform / f"{name}.json", f"{body}\n")
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS)
+def test_each_language_reads_as_it_was_reviewed(language: str) -> None:
+    parts = []
+    for name in EVENT_NAMES:
+        for known in (True, False):
+            message = told(name, known=known, language=language, timezone="Europe/Berlin", show=("answers",))
+            parts.append(f"=== {name}{'' if known else ', from the payload alone'}\n\n{plain(message)}\n")
+    compare(GOLDEN / f"{language}.txt", "\n".join(parts))
+
+
+def test_there_is_a_golden_file_for_each_of_them_and_no_other() -> None:
+    wanted = {f"{name}.txt" for name in EVENT_NAMES} | {f"{language}.txt" for language in TRANSLATIONS}
+    wanted |= {f"{platform}/{name}.json" for platform in PLATFORMS for name in EVENT_NAMES}
+    assert {file.relative_to(GOLDEN).as_posix() for file in GOLDEN.rglob("*.*")} == wanted

@@ -1,0 +1,277 @@
+"""What a destination shows: one message for one action, changed and struck where the platform can, whatever comes when."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from perscom_adapters import Destination, render_group
+from perscom_adapters.discord import DiscordDestination
+from perscom_adapters.session import new_session
+from perscom_adapters.slack import SlackBotDestination, SlackWebhookDestination
+from perscom_adapters.telegram import TelegramDestination
+from perscom_adapters.testing import ChatStandIn, Say
+from perscom_bridge.config import DestinationConfig, HiddenUrl, Site
+from perscom_bridge.platforms.discord import DiscordPlace
+from perscom_bridge.quiet import Quiet
+from perscom_bridge.routing import router_for
+from perscom_receiver import Event, Secret, SQLiteInbox, Worker
+from perscom_receiver.testing import make_event
+
+START = datetime(2026, 3, 2, 19, 0, tzinfo=UTC).timestamp()
+PLACE = DiscordPlace(url=HiddenUrl("https://discord.com/api/webhooks/1130112233445566778/NobodyIsCalledHere"))
+SITE = Site(secrets=(Secret("an invented secret"),))
+
+
+class Chat:
+    """One destination of a platform's stand-in, an inbox, and a clock that is moved by hand."""
+
+    def __init__(self, path: Path, platform: str) -> None:
+        self.now = START
+        self.inbox = SQLiteInbox(path / "inbox.db", now=lambda: self.now)
+        self.chat = ChatStandIn(rate=None)
+        self.platform = platform
+        self.counted: list[str] = []
+        self.config = DestinationConfig(name="chat", place=PLACE, events=("*",))
+
+    def _destination(self, session: Any) -> Destination:
+        name: dict[str, Any] = {"name": "chat", "session": session}
+        match self.platform:
+            case "discord":
+                return DiscordDestination(self._url, **name)
+            case "slack webhook":
+                return SlackWebhookDestination(self._url, **name)
+            case "slack bot":
+                return SlackBotDestination(self.chat.slack_token, self._url, base_url=self.chat.slack_api, **name)
+            case _:
+                return TelegramDestination(self._url, self._group, base_url=self.chat.telegram_api, **name)
+
+    def __enter__(self) -> Chat:
+        self.chat.__enter__()
+        match self.platform:
+            case "discord":
+                self._url = self.chat.discord_webhook(name="chat")
+            case "slack webhook":
+                self._url = self.chat.slack_webhook(name="chat")
+            case "slack bot":
+                self._url = self.chat.slack_channel(name="chat")
+            case _:
+                self._url, self._group = self.chat.telegram_bot(name="bot"), self.chat.telegram_chat(name="chat")
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self.chat.__exit__(*exc)
+        self.inbox.close()
+
+    def arrives(self, name: str, *, after: float = 0.0, request: str = "one", **overrides: object) -> Event:
+        """A genuine event, created ``after`` seconds from now."""
+        created = datetime.fromtimestamp(self.now + after, UTC)
+        event = make_event(name, created=created, request_id=request, **overrides)
+        self.inbox.add(event)
+        return event
+
+    def promotion(self, *, after: float = 0.0, request: str = "one", record: int = 17, rank: str = "Sergeant") -> None:
+        """Two deliveries of one action, as PERSCOM sends them."""
+        self.arrives("user.updated", after=after, request=request, id=7, changes={"rank_id": 5}, rank_id=5)
+        self.arrives("rankrecord.created", after=after + 0.1, request=request, **self.record(record, rank))
+
+    @staticmethod
+    def record(number: int, rank: str) -> dict[str, Any]:
+        user = {"id": 7, "display_name": "Cpl Noor Haddad"}
+        return {
+            "id": number,
+            "user_id": 7,
+            "user": user,
+            "rank_id": 5,
+            "rank": {"id": 5, "name": rank},
+            "type": 0,
+            "text": None,
+        }
+
+    def passes(self, seconds: float) -> None:
+        """Work, move the clock on in steps, and work again."""
+
+        async def main() -> None:
+            stop = asyncio.Event()
+            async with new_session() as session:
+                router = router_for(
+                    [(self.config, self._destination(session))],
+                    SITE,
+                    lambda _, how: self.counted.append(how),
+                    now=lambda: self.now,
+                )
+                running = asyncio.create_task(Worker(self.inbox, router).run(stop))
+                end = self.now + seconds
+                while True:
+                    await asyncio.sleep(0.15)
+                    if self.now >= end:
+                        break
+                    self.now = min(end, self.now + max(seconds / 5, 3))
+                stop.set()
+                await running
+
+        asyncio.run(main())
+
+    @property
+    def shown(self) -> list[str]:
+        """The messages as they stand there now, as JSON."""
+        return [json.dumps(message.payload, ensure_ascii=False) for message in self.chat.messages]
+
+
+EDITABLE = ("discord", "slack bot", "telegram")
+ALL = (*EDITABLE, "slack webhook")
+
+
+@pytest.fixture(autouse=True)
+def looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perscom_receiver._worker.POLL", 0.01)
+
+
+@pytest.fixture
+def chat(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Chat]:
+    with Chat(tmp_path, getattr(request, "param", "discord")) as made:
+        yield made
+        assert not made.chat.mistakes
+
+
+on_all = pytest.mark.parametrize("chat", ALL, indirect=True)
+where_messages_change = pytest.mark.parametrize("chat", EDITABLE, indirect=True)
+nowhere_else = pytest.mark.parametrize("chat", ["slack webhook"], indirect=True)
+
+
+@on_all
+def test_one_action_is_one_message(chat: Chat) -> None:
+    chat.promotion()
+    chat.passes(5)
+    assert chat.shown == [], "the rest of the action may still come"
+    chat.passes(6)
+    (only,) = chat.shown
+    assert "Cpl Noor Haddad promoted to Sergeant" in only
+
+
+def test_without_grouping_each_delivery_is_told_at_once(chat: Chat) -> None:
+    chat.config = replace(chat.config, group=0)
+    chat.promotion()
+    chat.passes(3)
+    assert len(chat.shown) == 2
+
+
+@where_messages_change
+def test_an_update_changes_the_first_message(chat: Chat) -> None:
+    chat.promotion()
+    chat.passes(11)
+    newer = {"rank_id": 6, "rank": {"id": 6, "name": "Staff Sergeant"}}
+    chat.arrives("rankrecord.updated", request="two", changes={"rank_id": 6}, **chat.record(17, "Sergeant") | newer)
+    chat.passes(11)
+    (only,) = chat.shown
+    assert "promoted to Staff Sergeant" in only
+    assert len(chat.chat.messages[0].edits) == 1
+
+
+@where_messages_change
+def test_a_deletion_strikes_it(chat: Chat) -> None:
+    chat.promotion()
+    chat.passes(11)
+    chat.arrives("rankrecord.deleted", request="two", **chat.record(17, "Sergeant"))
+    chat.passes(11)
+    (only,) = chat.shown
+    struck = {"discord": "~~", "slack bot": '"strike": true', "telegram": "strikethrough"}[chat.platform]
+    assert struck in only
+    assert "Cpl Noor Haddad promoted to Sergeant" in only
+
+
+@nowhere_else
+def test_where_no_message_changes_another_one_follows(chat: Chat) -> None:
+    chat.promotion()
+    chat.passes(11)
+    chat.arrives("rankrecord.deleted", request="two", **chat.record(17, "Sergeant"))
+    chat.passes(11)
+    assert ["promoted" in shown for shown in chat.shown] == [True, False]
+    assert "withdrawn" in chat.shown[1]
+
+
+@where_messages_change
+def test_one_that_comes_late_changes_the_message_of_its_action(chat: Chat) -> None:
+    chat.arrives("awardrecord.created", id=3, user_id=7, user={"id": 7, "display_name": "Cpl Noor Haddad"})
+    chat.passes(30)
+    chat.promotion(after=-29)
+    chat.passes(11)
+    (only,) = chat.shown
+    assert "1 promotion" in only
+    assert "1 award" in only
+
+
+@on_all
+def test_one_that_comes_late_and_says_nothing_new_says_nothing(chat: Chat) -> None:
+    chat.arrives("rankrecord.created", **chat.record(17, "Sergeant"))
+    chat.passes(30)
+    chat.arrives("user.updated", after=-29, id=7, changes={"rank_id": 5}, rank_id=5)
+    chat.passes(11)
+    (only,) = chat.shown
+    assert "promoted to Sergeant" in only
+    assert not chat.chat.messages[0].edits
+    assert chat.counted == ["sent", "nothing to say"]
+
+
+def test_a_message_that_somebody_deleted_is_posted_anew(chat: Chat) -> None:
+    chat.promotion()
+    chat.passes(11)
+    chat.chat.script(Say(status=404, body=b'{"message": "Unknown Message", "code": 10008}'))
+    newer = {"text": "<p>For valour.</p>"}
+    chat.arrives("rankrecord.updated", request="two", changes={"text": "x"}, **chat.record(17, "Sergeant") | newer)
+    chat.passes(11)
+    assert ["For valour." in shown for shown in chat.shown] == [False, True]
+
+
+def test_two_members_are_two_messages_whatever_request_they_came_with(chat: Chat) -> None:
+    chat.promotion()
+    user = {"id": 8, "display_name": "Pvt Lee"}
+    chat.arrives("rankrecord.created", **chat.record(18, "Corporal") | {"user_id": 8, "user": user})
+    chat.passes(15)
+    assert len(chat.shown) == 2
+
+
+@pytest.mark.parametrize("hold", [False, True])
+@pytest.mark.parametrize("chat", ["discord", "telegram"], indirect=True)
+def test_quiet_hours_make_no_sound_or_wait_for_the_morning(chat: Chat, hold: bool) -> None:
+    chat.config = replace(chat.config, quiet=Quiet(start=time(18), end=time(20), hold=hold))
+    chat.promotion()
+    chat.arrives("awardrecord.created", request="two", id=3, user_id=8, user={"id": 8, "display_name": "Pvt Lee"})
+    chat.passes(30)
+    silent = {"discord": '"flags": 4096', "telegram": '"disable_notification"'}[chat.platform]
+    if not hold:
+        assert len(chat.shown) == 2
+        assert all(silent in shown for shown in chat.shown)
+        return
+    assert chat.shown == []
+    chat.arrives("webhook.test", request="test")
+    chat.passes(3)
+    assert len(chat.shown) == 1, "the test reaches it at any time"
+    chat.passes(3600)
+    _, digest = chat.shown
+    assert "1 promotion" in digest
+    assert "1 award" in digest
+    assert silent not in digest
+
+
+def test_a_mistake_of_ours_puts_one_event_aside_and_holds_up_nothing(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(events: Any, *args: Any, **kwargs: Any) -> Any:
+        events = list(events)
+        if events[0].name == "awardrecord.created":
+            raise KeyError("a mistake")
+        return render_group(events, *args, **kwargs)
+
+    monkeypatch.setattr("perscom_bridge.posting.render_group", broken)
+    chat.arrives("awardrecord.created", request="two", id=3)
+    chat.promotion()
+    chat.passes(15)
+    assert len(chat.shown) == 1
+    (dead,) = chat.inbox.dead_letters()
+    assert dead.event_name == "awardrecord.created"
