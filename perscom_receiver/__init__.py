@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from ._context import Context, Rest
+from ._context import Context, Done
 from ._errors import (
     BodyTimeout,
     ConfigurationError,
@@ -43,6 +43,7 @@ from ._tasks import Group, Told
 from ._verifier import Verifier
 
 if TYPE_CHECKING:
+    from ._addresses import is_public_address
     from ._explain import Difference, Explanation, explain
     from ._health import Health
     from ._inbox import DeadLetter, SQLiteInbox
@@ -82,6 +83,7 @@ __all__ = [
     "DeliveryError",
     "DestinationError",
     "Difference",
+    "Done",
     "EmptyBody",
     "Event",
     "ExpiredSecret",
@@ -105,7 +107,6 @@ __all__ = [
     "Record",
     "Refusal",
     "Related",
-    "Rest",
     "RetryPolicy",
     "Router",
     "SQLiteInbox",
@@ -122,6 +123,7 @@ __all__ = [
     "Verifier",
     "Worker",
     "explain",
+    "is_public_address",
     "php_json",
     "sign",
     "verify",
@@ -150,6 +152,7 @@ _LAZY = {
     "User": "_resources",
     "Worker": "_worker",
     "explain": "_explain",
+    "is_public_address": "_addresses",
 }
 
 

@@ -13,7 +13,7 @@ from ._errors import ConfigurationError
 from ._event import Event
 from ._tasks import Told
 
-__all__ = ["Context", "Rest", "takes_context"]
+__all__ = ["Context", "Done", "takes_context"]
 
 _T = TypeVar("_T")
 _GENERATORS = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
@@ -52,18 +52,19 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-class Rest(msgspec.Struct, frozen=True):
-    """Returned by a handler: it is done, and wants to rest, so that it never calls faster than what it calls allows.
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handler may return that has more to say than its receipt. Raises ValueError for a rest that cannot be one."""
 
-    It is not called again before the ``seconds`` are over, in no process; nor is a handler whose ``pace`` begins with its own.
-    ``receipt`` is what it would have returned without a rest. Raises ValueError for a time that cannot be one.
-    """
-
-    seconds: float
     receipt: object = None
+    """What it would have returned instead."""
+    rest: float = 0.0
+    """Seconds for which it is not called again, in no process, nor is a handler whose ``pace`` begins with its own: so that
+    nobody is called faster than they allow."""
+    flaw: str | None = None
+    """Why it is done, but not as it should be: kept as a dead letter, for somebody to look at. It is not called again."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seconds < inf:
+        if not 0 <= self.rest < inf:
             raise ValueError("A rest is a number of seconds from 0.")
 
 

@@ -13,18 +13,18 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from ._backup import back_up
-from ._errors import ConfigurationError, Unavailable
+from ._errors import ConfigurationError
 from ._files import Progress, open_connection, rewrite
 from ._migrations import MIGRATIONS
 from ._restore import Restored, restore
 from ._trouble import as_unavailable
-from ._write import Connection, Write
+from ._write import Connection, Write, no_commit, too_late
 from ._writer import Writer
 
 __all__ = ["Connection", "Database"]
@@ -50,6 +50,7 @@ class Database:
         self._read_lock = threading.Lock()
         self._aside_lock = threading.Lock()  # held while the file is open otherwise: copied, rewritten, or about to be closed
         self._reader: sqlite3.Connection | None = None
+        self._reading: ThreadPoolExecutor | None = None
         self._listeners: list[Callable[[], None]] = []
         _databases.add(self)
 
@@ -77,7 +78,7 @@ class Database:
             return future.result(timeout)
         except TimeoutError:
             future.cancel()
-            raise _no_commit(timeout) from None
+            raise no_commit(timeout) from None
 
     async def awrite(
         self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None, size: int = 0
@@ -85,7 +86,7 @@ class Database:
         """Like :meth:`write`, without blocking the event loop."""
         loop = asyncio.get_running_loop()
         future = self._put(Write(work, wake, size, loop)).future
-        timer = None if timeout is None else loop.call_later(timeout, _too_late, future, timeout)
+        timer = None if timeout is None else loop.call_later(timeout, too_late, future, timeout)
         try:
             return await future  # type: ignore[no-any-return]
         finally:
@@ -105,8 +106,15 @@ class Database:
             return work(self._reader)
 
     async def aread(self, work: Callable[[Connection], _T]) -> _T:
-        """Like :meth:`read`, in a thread."""
-        return await asyncio.to_thread(self.read, work)
+        """Like :meth:`read`, in a thread of the database: all those of the event loop may hang in what others do there."""
+        with self._lock:
+            if self._reading is None:
+                self._reading = ThreadPoolExecutor(1, "perscom-reader")
+            reading = asyncio.wrap_future(self._reading.submit(self.read, work))
+        try:
+            return await reading
+        finally:
+            del reading  # as above
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have ``listener`` called (in the writer thread) after each commit with ``wake``. Returns a function that ends it.
@@ -161,16 +169,19 @@ class Database:
         with self._read_lock:
             self._close_reader()
         with self._aside_lock:
-            self._close_writer()
+            self._end_threads()
 
     def _close_reader(self) -> None:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
 
-    def _close_writer(self) -> None:
+    def _end_threads(self) -> None:
         with self._lock:
             writer, self._writer = self._writer, None
+            reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.shutdown(wait=False)  # one that is there already may be waiting for us
         if writer is not None:
             writer.stop()
 
@@ -180,25 +191,16 @@ class Database:
         self._read_lock.acquire()
         self._close_reader()
         while True:
-            self._close_writer()
+            self._end_threads()
             self._lock.acquire()
-            if self._writer is None:
+            if self._writer is None and self._reading is None:
                 return
-            self._lock.release()  # somebody wrote in between
+            self._lock.release()  # somebody came in between
 
     def _resume(self) -> None:
         self._lock.release()
         self._read_lock.release()
         self._aside_lock.release()
-
-
-def _no_commit(timeout: float | None) -> Unavailable:
-    return Unavailable(f"The database did not commit within {timeout} s.")
-
-
-def _too_late(future: asyncio.Future[object], timeout: float) -> None:
-    if not future.done():  # now it is: what waits for its turn is dropped then
-        future.set_exception(_no_commit(timeout))
 
 
 @contextmanager

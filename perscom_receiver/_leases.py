@@ -1,17 +1,22 @@
-"""The statements behind a claim: leases that ran out, new ones, the log of attempts, rests, and when a lane is ready again."""
+"""The statements behind a claim: leases that ran out, new ones, and the log of attempts."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from ._database import Connection
 from ._event import restored
+from ._lanes import refresh
 from ._tasks import Group, Lane, Result, State, Task, Told
 
-__all__ = ["join", "keep_attempt", "lease_together", "read_told", "refresh", "rest", "take_back"]
+__all__ = ["join", "keep_attempt", "lease_late", "lease_together", "read_told", "take_back", "wait_together"]
 
 _RECEIPTS = 10
 """How many of the newest receipts a task gets."""
+_FEW = 10
+"""So many that wait are handled one by one, however late."""
 _MOST_TOGETHER = 200
 _READ_AT_ONCE = 16 * 2**20
 """Bytes of bodies after which the rest of a group waits for the next claim."""
@@ -72,6 +77,20 @@ def lease_together(connection: Connection, task: int, until: float) -> Task | No
         " WHERE task.lane = ? AND task.group_key = ? AND task.group_first = ? AND task.state = 0 ORDER BY task.id LIMIT ?",
         (*row, _MOST_TOGETHER),
     ).fetchall()
+    return _lease_all(connection, members, until)
+
+
+def lease_late(connection: Connection, lane: int, due: float, until: float) -> Task | None:
+    """Lease all that was due at the moment ``due`` as one task; None when they are few."""
+    waiting = connection.execute(
+        "SELECT task.id, length(event.body) FROM task JOIN event ON event.id = task.event"
+        " WHERE task.lane = ? AND task.state = 0 AND task.due <= ? ORDER BY task.due, task.id LIMIT ?",
+        (lane, due, _MOST_TOGETHER),
+    ).fetchall()
+    return _lease_all(connection, waiting, until) if len(waiting) > _FEW else None
+
+
+def _lease_all(connection: Connection, members: Sequence[tuple[int, int | None]], until: float) -> Task:
     together, size = [], 0
     for member, length in members:
         together.append(_lease(connection, member, until))
@@ -163,24 +182,17 @@ def keep_attempt(connection: Connection, task: int, attempt: int, started: float
     )
 
 
-def rest(connection: Connection, lane: int, until: float, pace: str | None) -> None:
-    """Let the lane rest, and with it all others whose pace begins with ``pace``: a limit asks nobody for their site."""
-    among, those = ("id = ?", (lane,)) if pace is None else ("(id = ? OR substr(pace, 1, ?) = ?)", (lane, len(pace), pace))
-    for (resting,) in connection.execute(
-        f"UPDATE lane SET not_before = ? WHERE {among} AND not_before < ? RETURNING id", (until, *those, until)
-    ).fetchall():
-        refresh(connection, resting)
-
-
-def refresh(connection: Connection, lane: int) -> None:
-    """Work out anew when the lane is ready for a claim: derived from its tasks, so no counter can go wrong in a crash."""
-    width, not_before, paused, leased, first_lease, first_due = connection.execute(
-        "SELECT width, not_before, paused, (SELECT count(*) FROM task WHERE lane = lane.id AND state = 1),"
-        " (SELECT min(lease) FROM task WHERE lane = lane.id AND state = 1),"
-        " (SELECT min(due) FROM task WHERE lane = lane.id AND state = 0) FROM lane WHERE id = ?",
-        (lane,),
-    ).fetchone()
-    moments = [first_lease, first_due if leased < width else None]
-    waiting = [moment for moment in moments if moment is not None]
-    ready = None if paused is not None or not waiting else max(not_before, min(waiting))
-    connection.execute("UPDATE lane SET ready = ? WHERE id = ?", (ready, lane))
+def wait_together(connection: Connection, tasks: Iterable[Task], until: float) -> None:
+    """Let what waits of the groups of ``tasks`` wait for their next attempt: one that came late, what was too much for one."""
+    groups = set()
+    for task in tasks:
+        groups.update(
+            connection.execute(
+                "SELECT lane, group_key, group_first FROM task WHERE id = ? AND group_key IS NOT NULL", (task.id,)
+            ).fetchall()
+        )
+    for group in groups:
+        connection.execute(
+            "UPDATE task SET due = ? WHERE lane = ? AND group_key = ? AND group_first = ? AND state = 0", (until, *group)
+        )
+        refresh(connection, group[0])

@@ -68,6 +68,9 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX task_group ON task (lane, group_key, group_first) WHERE group_key IS NOT NULL",
         # Whose limits hold for the lane, from wide to narrow ("telegram/BOT/CHAT/"): a rest is for all that begin alike.
         "ALTER TABLE lane ADD COLUMN pace TEXT",
+        "CREATE INDEX lane_pace ON lane (pace) WHERE pace IS NOT NULL",
+        # Seconds after which what waits in the lane is handled together.
+        "ALTER TABLE lane ADD COLUMN late DOUBLE PRECISION",
     ),
 )
 """Step n (counted from 1) brings the schema from version n - 1 to n."""

@@ -10,7 +10,7 @@ import random
 
 import msgspec
 
-from ._context import Rest
+from ._context import Done
 from ._errors import DestinationError
 from ._retry import RetryPolicy
 from ._router import Handler
@@ -31,10 +31,17 @@ _SHORTEST = 1.0
 def done(handler: Handler, task: Task, returned: object) -> Result:
     """The handler has returned."""
     _log.info("handled %s %s by %s", task.event.id[:12], task.event.name, handler.key)
-    if isinstance(returned, Rest):
-        receipt = _receipt(handler, returned.receipt)
-        return Result(state=State.DONE, outcome="done", receipt=receipt, rest=returned.seconds, pace=handler.pace)
-    return Result(state=State.DONE, outcome="done", receipt=_receipt(handler, returned))
+    told = returned if isinstance(returned, Done) else Done(receipt=returned)
+    if told.flaw is not None:
+        _log.error("given up %s: %s %s: %s", handler.key, task.event.name, task.event.id[:12], told.flaw)
+    return Result(
+        state=State.DONE if told.flaw is None else State.DEAD,
+        outcome="done" if told.flaw is None else "rejected",
+        receipt=_receipt(handler, told.receipt),
+        rest=told.rest or None,
+        pace=handler.pace,
+        error=told.flaw,
+    )
 
 
 def _receipt(handler: Handler, returned: object) -> str | None:

@@ -50,6 +50,7 @@ class Planner:
                     repeat_unclear=handler.repeat_unclear,
                     fingerprint=handler.fingerprint,
                     pace=handler.pace,
+                    late=handler.late,
                 )
                 for handler in handlers
             }

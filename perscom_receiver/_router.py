@@ -45,17 +45,20 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     group: Callable[[Event], Group | None] | None = None
     """What an event is handled together with, in one call: the others are in ``Context.others``. None: alone. Needs a
     ``concurrency`` of 1."""
+    late: float | None = None
+    """Seconds. When more than ten events have waited so long (an outage), they come in one call, whatever their groups. None:
+    however late, each group comes by itself."""
     fingerprint: str | None = None
     """Changes when the handler's settings do; a lane that was switched off is switched on again then."""
     pace: str | None = None
     """Whose limits hold for what it calls, from wide to narrow: a path such as ``telegram/BOT/CHAT/``, with a slash at its end
     and no secret in it. Handlers whose paths begin alike can be told to rest together, in all processes and sites of a
-    database."""
+    database; those with the same path take turns."""
 
     def __post_init__(self) -> None:
         if self.concurrency < 1:
             raise ConfigurationError(f"The handler {self.key!r} needs a concurrency of at least 1.")
-        if self.group is not None and self.concurrency > 1:
+        if (self.group is not None or self.late is not None) and self.concurrency > 1:
             raise ConfigurationError(f"The handler {self.key!r} has groups, so it needs a concurrency of 1.")
         if self.pace is not None and not self.pace.endswith("/"):
             raise ConfigurationError(f"The pace of the handler {self.key!r} needs a slash at its end.")
@@ -81,10 +84,13 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def grouped(self, event: Event) -> Group | None:
         """What ``event`` is handled together with. Raises nothing: where that cannot be told, it is handled alone."""
         try:
-            return None if self.group is None else self.group(event)
+            group = None if self.group is None else self.group(event)
+            if group is not None and not isinstance(group, Group):
+                raise TypeError(f"A group function returns a Group or None, not {type(group).__name__}.")
         except Exception:  # noqa: BLE001 - as above
             _log.exception("The group of %s failed on %s %s", self.key, event.id[:12], event.name)
             return None
+        return group
 
 
 class Router:
@@ -116,6 +122,7 @@ class Router:
         hold: bool = False,
         repeat_unclear: bool = True,
         group: Callable[[Event], Group | None] | None = None,
+        pace: str | None = None,
     ) -> Callable[[_Call], _Call]:
         """Register the decorated function for events whose name fits ``pattern``.
 
@@ -141,6 +148,7 @@ class Router:
                 hold=hold,
                 repeat_unclear=repeat_unclear,
                 group=group,
+                pace=pace,
             )
             known = self._handlers.get(handler.key)
             if known is not None and msgspec.structs.replace(known, patterns=handler.patterns) == handler:

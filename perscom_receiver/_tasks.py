@@ -38,7 +38,7 @@ class Group(msgspec.Struct, frozen=True):
     """What an event is handled together with: others of its lane with the same ``key``, as one task.
 
     The first of them to arrive waits ``window`` seconds for the others, and never longer. Only those belong to it that were
-    ``created`` within ``spread`` seconds of it. Both at most a day; ValueError beyond.
+    ``created`` within ``spread`` seconds of it. Both at most a day. Raises ValueError beyond, and for a key that is no text.
     """
 
     key: str
@@ -46,6 +46,9 @@ class Group(msgspec.Struct, frozen=True):
     spread: float = 10.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.key, str):
+            raise ValueError("the key of a Group is a text")  # noqa: TRY004 - one kind of error for all that it may be given
+        self.key.encode()  # half a surrogate pair cannot be stored: UnicodeEncodeError, a ValueError too
         if not (0 <= self.window <= LONGEST_WINDOW and 0 <= self.spread <= LONGEST_WINDOW):
             raise ValueError(f"the window and the spread of a Group lie between 0 and {LONGEST_WINDOW:.0f} s")
 

@@ -9,7 +9,9 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Protocol
 
-__all__ = ["Connection", "Write", "resolve"]
+from ._errors import Unavailable
+
+__all__ = ["Connection", "Write", "no_commit", "resolve", "too_late"]
 
 
 class Connection(Protocol):
@@ -72,3 +74,14 @@ def _set_results(settled: list[tuple[asyncio.Future[object], object]]) -> None:
 def _set_exception(future: asyncio.Future[object], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
+
+
+def no_commit(timeout: float | None) -> Unavailable:
+    """What who waited for ``timeout`` seconds is told."""
+    return Unavailable(f"The database did not commit within {timeout} s.")
+
+
+def too_late(future: asyncio.Future[object], timeout: float) -> None:
+    """Raise it where ``future`` is waited for."""
+    if not future.done():  # now it is: what waits for its turn is dropped then
+        future.set_exception(no_commit(timeout))

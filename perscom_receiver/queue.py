@@ -21,44 +21,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from ._database import Connection, Database
-from ._leases import join, keep_attempt, lease_together, read_told, refresh, rest, take_back
+from ._lanes import NOBODY_AT_ITS_PACE, Lanes, refresh, rest
+from ._leases import join, keep_attempt, lease_late, lease_together, read_told, take_back, wait_together
 from ._restore import Restored
-from ._tasks import LONGEST_WINDOW, Claim, Group, Lane, Result, State, Task, Told
+from ._tasks import Claim, Group, Lane, Result, State, Task, Told
 
 __all__ = ["Claim", "Connection", "Database", "Group", "Lane", "Queue", "Restored", "Result", "State", "Task", "Told"]
 
 
-class Queue:
+class Queue(Lanes):
     """The tasks of one site under one name. Holds no state of its own: everything is in the database."""
-
-    def __init__(self, site: str, name: str) -> None:
-        self.site = site
-        self.name = name
-
-    def lane(
-        self,
-        connection: Connection,
-        name: str,
-        *,
-        width: int = 1,
-        repeat_unclear: bool = True,
-        fingerprint: str | None = None,
-        pace: str | None = None,
-    ) -> int:
-        """The id of the lane called ``name``, made or brought up to date. A changed ``fingerprint`` ends a pause.
-
-        ``pace`` is a path that ends with a slash: lanes whose paths begin alike can be told to rest together.
-        """
-        row = connection.execute(
-            "INSERT INTO lane (site, queue, name, width, repeat_unclear, fingerprint, pace) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (site, queue, name) DO UPDATE SET width = excluded.width, repeat_unclear = excluded.repeat_unclear,"
-            " paused = CASE WHEN coalesce(lane.fingerprint, '') = coalesce(excluded.fingerprint, '') THEN lane.paused END,"
-            " fingerprint = excluded.fingerprint, pace = excluded.pace"
-            " RETURNING id",
-            (self.site, self.name, name, width, int(repeat_unclear), fingerprint, pace),
-        ).fetchone()
-        refresh(connection, row[0])
-        return int(row[0])
 
     def enqueue(
         self,
@@ -73,8 +45,8 @@ class Queue:
         """Add a task for the row ``event``, not before ``due``. False when the lane has one for that event already.
 
         With a ``group`` it waits for others from ``due`` on, or is due with those that wait already; one that comes too late is
-        due at once, and is of the group nevertheless. ``entity`` is what the event is about (``rankrecord/17``): tasks get the
-        receipts of their lane about the same one.
+        due at once, and is of the group nevertheless: it waits with the others when these are tried again. ``entity`` is what
+        the event is about (``rankrecord/17``): tasks get the receipts of their lane about the same one.
         """
         key, first = None, None
         if group is not None:
@@ -92,47 +64,21 @@ class Queue:
             )
         return bool(added)
 
-    def next_ready(self, connection: Connection, lanes: Collection[int] | None = None) -> float | None:
-        """When a claim on one of ``lanes`` (None: all) may find something at the earliest; None when nothing waits."""
-        if lanes is not None and not lanes:
-            return None
-        among, ids = self._among(lanes)
-        row = connection.execute(f"SELECT min(ready) FROM lane WHERE {among} AND ready IS NOT NULL", ids).fetchone()
-        return None if row[0] is None else float(row[0])
-
-    def backlog(self, connection: Connection) -> list[tuple[str, int]]:
-        """The lanes in which tasks wait or run, by name, with how many."""
-        rows = connection.execute(
-            "SELECT lane.name, count(*) FROM task JOIN lane ON lane.id = task.lane"
-            " WHERE lane.site = ? AND lane.queue = ? AND (task.state = 0 OR task.state = 1)"
-            " GROUP BY lane.name ORDER BY lane.name",
-            (self.site, self.name),
-        )
-        return [(str(name), int(count)) for name, count in rows]
-
-    def receipts(self, connection: Connection, lane: str, n: int = 10) -> list[str]:
-        """The newest receipts of the lane called ``lane``, newest first."""
-        rows = connection.execute(
-            "SELECT receipt FROM task WHERE lane = (SELECT id FROM lane WHERE site = ? AND queue = ? AND name = ?)"
-            " AND receipt IS NOT NULL ORDER BY id DESC LIMIT ?",
-            (self.site, self.name, lane, n),
-        )
-        return [str(receipt) for (receipt,) in rows]
-
     def claim(
         self, connection: Connection, now: float, lease: float, n: int, lanes: Collection[int] | None = None
     ) -> Claim | None:
         """Lease up to ``n`` tasks for ``lease`` seconds, of that one of ``lanes`` (None: all) that has been ready longest.
 
-        None when no lane is ready. The claim may be without tasks (the width is used up, or all that was ready was unclear and
-        put aside): ask again, for the next lane.
+        None when no lane is ready; those with the same pace take turns. The claim may be without tasks (the width is used up,
+        or all that was ready was unclear and put aside): ask again, for the next lane.
         """
         if lanes is not None and not lanes:
             return None
         among, ids = self._among(lanes)
         row = connection.execute(
-            f"SELECT id, name, width, repeat_unclear FROM lane WHERE {among} AND ready <= ? ORDER BY ready, id LIMIT 1",
-            (*ids, now),
+            f"SELECT id, name, width, repeat_unclear, late FROM lane WHERE {among} AND ready <= ? AND {NOBODY_AT_ITS_PACE}"
+            " ORDER BY ready, id LIMIT 1",
+            (*ids, now, now),
         ).fetchone()
         if row is None:
             return None
@@ -143,6 +89,9 @@ class Queue:
             "SELECT id FROM task WHERE lane = ? AND state = 0 AND due <= ? ORDER BY due, id LIMIT ?",
             (lane.id, now, max(0, min(n, lane.width - running))),
         ).fetchall()
+        if waiting and row[4] is not None and (late := lease_late(connection, lane.id, now - row[4], now + lease)) is not None:
+            refresh(connection, lane.id)
+            return Claim(lane, (late,))
         tasks = tuple(task for row in waiting if (task := lease_together(connection, row[0], now + lease)) is not None)
         refresh(connection, lane.id)
         return Claim(lane, tasks)
@@ -176,7 +125,10 @@ class Queue:
 
     def settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
         """Keep how the attempt ended, for the whole group. False, and nothing is changed, when it is no longer the newest."""
-        return max([self._settle(connection, one, result, now) for one in task.all])
+        kept = [one for one in task.all if self._settle(connection, one, result, now)]
+        if kept and result.at is not None and result.state is State.WAITING and not result.hold:
+            wait_together(connection, kept, result.at)
+        return bool(kept)
 
     def _settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
         row = connection.execute(
@@ -212,26 +164,6 @@ class Queue:
             if row is not None:
                 refresh(connection, row[0])
 
-    def bound(self, connection: Connection, latest: float) -> None:
-        """Let nothing wait or be leased beyond ``latest``: a clock that ran ahead must not park a lane for years.
-
-        What waits for its group may wait a day longer.
-        """
-        for (lane,) in connection.execute(
-            "SELECT id FROM lane WHERE site = ? AND queue = ?", (self.site, self.name)
-        ).fetchall():
-            moved = connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before > ?", (latest, lane, latest))
-            moved_tasks = connection.execute(
-                "UPDATE task SET due = ? WHERE lane = ? AND state = 0"
-                " AND due > ? + CASE WHEN group_key IS NULL THEN 0 ELSE ? END",
-                (latest, lane, latest, LONGEST_WINDOW),
-            )
-            leases = connection.execute(
-                "UPDATE task SET lease = ? WHERE lane = ? AND state = 1 AND lease > ?", (latest, lane, latest)
-            )
-            if moved.rowcount + moved_tasks.rowcount + leases.rowcount:
-                refresh(connection, lane)
-
     def bury(self, connection: Connection, event: int, now: float, error: str, *, running: bool = False) -> int:
         """Put the tasks of an event that wait aside as dead. Returns how many there were.
 
@@ -244,26 +176,6 @@ class Queue:
         for (lane,) in lanes:
             refresh(connection, lane)
         return len(lanes)
-
-    def pause(self, connection: Connection, name: str, reason: str) -> bool:
-        """Pause a lane as a ``Result`` with ``pause`` does. False when it is not there, or paused already."""
-        row = connection.execute(
-            "UPDATE lane SET paused = ? WHERE site = ? AND queue = ? AND name = ? AND paused IS NULL RETURNING id",
-            (reason, self.site, self.name, name),
-        ).fetchone()
-        if row is not None:
-            refresh(connection, row[0])
-        return row is not None
-
-    def resume(self, connection: Connection, name: str) -> bool:
-        """End the pause of a lane. False when it is not paused."""
-        row = connection.execute(
-            "UPDATE lane SET paused = NULL WHERE site = ? AND queue = ? AND name = ? AND paused IS NOT NULL RETURNING id",
-            (self.site, self.name, name),
-        ).fetchone()
-        if row is not None:
-            refresh(connection, row[0])
-        return row is not None
 
     def revive(self, connection: Connection, task: int, now: float) -> bool:
         """Let a dead task run again, with the rest of its group.
@@ -285,9 +197,3 @@ class Queue:
         )
         refresh(connection, row[0])
         return True
-
-    def _among(self, lanes: Collection[int] | None) -> tuple[str, tuple[object, ...]]:
-        """The condition that a lane is one of ``lanes``, or any of this site and name, and its parameters."""
-        if lanes is None:
-            return "site = ? AND queue = ?", (self.site, self.name)
-        return f"id IN ({', '.join('?' * len(lanes))})", (*lanes,)

@@ -49,7 +49,7 @@ PLACES = {
         "hypothesis": ["testing/*_suite/*.py"],
     },
     "perscom_adapters": {
-        "aiohttp": ["_http.py", "discord.py", "slack.py", "telegram.py", "testing/*.py"],
+        "aiohttp": ["_http.py", "discord.py", "slack.py", "telegram.py", "webhook.py", "testing/*.py"],
         "discord_webhook": ["discord.py", "_discord_*.py"],
         "slack_sdk": ["slack.py", "_slack_*.py"],
         "telegram": ["telegram.py", "_telegram_*.py"],

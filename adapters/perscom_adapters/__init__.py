@@ -6,7 +6,7 @@ needs the extra of its name. This page needs none.
 """
 
 from ._continued import continued
-from ._destination import Asks, Destination, Learns, Paced, Receipt
+from ._destination import Asks, Destination, Forwards, Learns, OpensThreads, Paced, Receipt
 from ._directory import Directory
 from ._languages import LANGUAGES
 from ._message import (
@@ -49,12 +49,14 @@ __all__ = [
     "Destination",
     "Directory",
     "Field",
+    "Forwards",
     "Inline",
     "Italic",
     "Learns",
     "Link",
     "Mention",
     "Message",
+    "OpensThreads",
     "Pace",
     "Paced",
     "Paragraph",

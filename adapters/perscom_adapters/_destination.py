@@ -6,21 +6,24 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from perscom_receiver import Event
+
 from ._message import Message
 from ._pace import Pace
 
-__all__ = ["Asks", "Destination", "Learns", "Paced", "Receipt"]
+__all__ = ["Asks", "Destination", "Forwards", "Learns", "OpensThreads", "Paced", "Receipt"]
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Proof that a platform took a message; enough to edit it or to answer it later. Holds no token."""
 
     platform: str
-    """``"discord"``, ``"slack"`` or ``"telegram"``."""
+    """``"discord"``, ``"slack"`` or ``"telegram"``; ``"webhook"`` for an event that was forwarded."""
     message_id: str | None = None
     """The platform's id of the message; None where the platform tells none (Slack's incoming webhooks)."""
     channel_id: str | None = None
     thread_id: str | None = None
+    """The thread it is in: what ``send`` takes as ``thread`` for what follows. None where it is in none."""
     moved_from: str | None = None
     """The chat that the destination was made for, where the platform has given it the id ``channel_id`` instead."""
     refused: str | None = None
@@ -45,6 +48,18 @@ class Destination(Protocol):
 
 
 @runtime_checkable
+class Forwards(Protocol):
+    """A place that events go to as they are, instead of messages about them. May be used as a :class:`Destination` may."""
+
+    name: str
+    """As the operator calls it, for logs; never an address."""
+
+    async def forward(self, event: Event) -> Receipt:
+        """Pass ``event`` on, once. Raises :class:`perscom_receiver.DestinationError` as ``Destination.send`` does."""
+        ...
+
+
+@runtime_checkable
 class Asks(Protocol):
     """A destination whose platform tells, without a message, whether it would take one."""
 
@@ -52,6 +67,19 @@ class Asks(Protocol):
         """Ask, and post nothing. Returns whom and what the platform has found, in words for the operator.
 
         The names in it are somebody's there. Raises :class:`perscom_receiver.DestinationError` as ``send`` does.
+        """
+        ...
+
+
+@runtime_checkable
+class OpensThreads(Protocol):
+    """A destination that can begin a thread for a message and all that follows it."""
+
+    async def open_thread(self, message: Message, *, name: str) -> Receipt:
+        """Post the message as the first of a new thread, called ``name`` where threads have names; that may be any text.
+
+        The receipt's ``thread_id`` is None where the place turns out to have no threads: the message is posted all the same.
+        Raises :class:`perscom_receiver.DestinationError` as ``send`` does.
         """
         ...
 

@@ -29,7 +29,7 @@ class Directory(Protocol):
         ...
 
     def image(self, resource: str, key: int | None, name: str | None, /) -> str | None:
-        """The address of a picture of a rank, award, qualification or unit, by its id or its name, whatever is known of them."""
+        """The address of a picture of a rank, award, qualification or unit, by whatever is known of its id and its name."""
         ...
 
 

@@ -18,7 +18,7 @@ from ._answers import CODE_WORD, LONGEST_LIST, by_status, wait_seconds
 from ._http import Answer
 from ._pace import path
 
-__all__ = ["failure", "is_done", "message_ids", "refuses_form", "rest_seconds"]
+__all__ = ["failure", "is_done", "is_forum", "message_ids", "refuses_form", "rest_seconds"]
 
 _COPY: Final = "in Discord (channel settings, Integrations, Webhooks), put its URL into the configuration and restart."
 _CODES: Final[Mapping[int, tuple[Outcome, str]]] = {
@@ -63,6 +63,12 @@ def message_ids(answer: Answer) -> tuple[str | None, str | None]:
 def refuses_form(answer: Answer) -> bool:
     """Whether the message was refused for its form alone."""
     return answer.status == 400 and answer.object().get("code") in _BAD_FORM
+
+
+def is_forum(answer: Answer) -> bool | None:
+    """Whether a message was refused because the channel is a forum, where each begins a post, or because it is none."""
+    code = answer.object().get("code") if answer.status == 400 else None
+    return True if code == 220001 else False if code == 220003 else None
 
 
 def rest_seconds(answer: Answer) -> float:

@@ -7,7 +7,8 @@ leaves this module: what happened is put into words of our own, and raised with 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
@@ -29,7 +30,7 @@ USER_AGENT: Final = f"perscom-receiver/{version('perscom-receiver')}"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a platform answered. ``headers`` ignores case; ``body`` is cut at :data:`ANSWER_LIMIT` or where it broke off."""
+    """What a platform answered. ``headers`` ignores case; ``body`` is cut at the limit or where it broke off."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,14 +52,15 @@ class Answer(msgspec.Struct, frozen=True):
         return body if isinstance(body, dict) else {}
 
 
-def new_session() -> aiohttp.ClientSession:
+def new_session(open_socket: Callable[[Any], socket.socket] | None = None) -> aiohttp.ClientSession:
     """The session for all platforms of one process; the caller closes it. Call it inside a running event loop.
 
     Each request has a connection of its own: on a kept one, which the peer may close at the same moment, a send could end
-    *unclear* for no good reason. No proxy or password is taken from the environment, no cookie is kept.
+    *unclear* for no good reason. No proxy or password is taken from the environment, no cookie is kept. ``open_socket`` opens
+    its sockets and may refuse to, by an OSError.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, limit=64, limit_per_host=16),
+        connector=aiohttp.TCPConnector(force_close=True, limit=64, limit_per_host=16, socket_factory=open_socket),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
     )
@@ -74,13 +76,15 @@ async def request(
     content_type: str = "application/json",
     headers: Mapping[str, str] = {},
     repeatable: bool = False,
+    answer_limit: int = ANSWER_LIMIT,
 ) -> Answer:
     """Send one request, once, and return whatever is answered; a redirect is an answer and is not followed.
 
     ``headers`` go beside those that every request has. ``timeout`` is in seconds and spans everything up to the end of the
     answer. Raises :class:`DestinationError` with the outcome ``"retry"`` if the request certainly was not sent,
     ``"unclear"`` if it may have been taken although no answer came. A ``repeatable`` request, one that changes nothing when
-    it is done twice, is a ``"retry"`` then too. Being cancelled is :class:`asyncio.CancelledError`, as ever.
+    it is done twice, is a ``"retry"`` then too. Of the answer's body ``answer_limit`` bytes are read. Being cancelled is
+    :class:`asyncio.CancelledError`, as ever.
     """
     watched = _WatchedBody(body, content_type=content_type)
     try:
@@ -99,7 +103,7 @@ async def request(
         failure = _failure(error, url.host, timeout=timeout, written=watched.started, repeatable=repeatable)
     else:
         try:
-            return Answer(response.status, response.headers, await _read(response))
+            return Answer(response.status, response.headers, await _read(response, answer_limit))
         finally:
             response.close()
     raise failure  # out here, where no exception is being handled: it must not become the context of this one
@@ -117,11 +121,11 @@ class _WatchedBody(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The body up to the limit. Once the status is here it decides; a body that breaks off only tells less."""
     received = bytearray()
     with suppress(aiohttp.ClientError, OSError):
-        while (room := ANSWER_LIMIT - len(received)) and (chunk := await response.content.read(room)):
+        while (room := limit - len(received)) and (chunk := await response.content.read(room)):
             received += chunk
     return bytes(received)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ._answers import LONGEST_WAIT
-
 __all__ = ["Pace", "path"]
+
+_EASE = 0.998
+"""Of the distance, after each answer: half of it is left after some 350."""
+_SLOWEST = 8
 
 
 def path(platform: str, *narrower: str) -> str:
@@ -25,8 +27,9 @@ class Pace:
     """How fast one destination may be called; ``path`` is whom its limits are about.
 
     Platforms allow short bursts beyond their known limits, and nobody should wait for nothing. So it is ``brisk`` (seconds
-    between two messages) until the platform has said once that this is too fast, and ``careful`` as long as the process lives:
-    then the limit is not met a second time, however many messages there are.
+    between two messages) until the platform has said that this is too fast, and from then on ``careful``: at that distance the
+    known limits are not met, however many messages there are. Where others share a limit, or it is narrower than known, that
+    is still too fast; then the distance doubles, and becomes smaller again little by little.
     """
 
     def __init__(self, path: str, *, brisk: float, careful: float) -> None:
@@ -39,10 +42,12 @@ class Pace:
     def __repr__(self) -> str:
         return f"<Pace {self._seconds:g} s at {self.path}>"
 
-    def taken(self, told: float = 0.0) -> None:
-        """A message was taken; ``told`` is how long a rest the answer demands."""
-        self.rest = min(max(self._seconds, told), LONGEST_WAIT)
+    def answered(self, told: float = 0.0) -> None:
+        """The platform has answered, whatever it was; ``told`` is how long a rest the answer demands."""
+        if self._seconds > self._careful:
+            self._seconds = max(self._careful, self._seconds * _EASE)
+        self.rest = max(self._seconds, told)
 
     def too_fast(self) -> None:
         """A message was not taken, since there were too many before it."""
-        self._seconds = self._careful
+        self._seconds = self._careful if self._seconds < self._careful else min(2 * self._seconds, _SLOWEST * self._careful)

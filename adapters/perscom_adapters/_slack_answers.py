@@ -18,7 +18,7 @@ from ._answers import LONGEST_LIST, by_status, wait_seconds
 from ._http import Answer
 from ._slack_settings import is_channel, is_timestamp
 
-__all__ = ["failure", "is_done", "message_ids", "refuses_form"]
+__all__ = ["failure", "is_done", "message_ids", "refuses_form", "thread_of"]
 
 _WEBHOOK: Final = "Make a new one at api.slack.com/apps (Incoming Webhooks), put its URL into the configuration and restart."
 _BOT: Final = (
@@ -72,6 +72,7 @@ _REJECTED: Final[Mapping[str, str]] = {
     "cant_update_message": "Slack says the message to be edited is not one of this bot.",
     "edit_window_closed": "Slack says the message to be edited is too old.",
     "cannot_reply_to_message": "Slack takes no replies to the message that was named as a thread.",
+    "thread_not_found": "Slack finds no message that was named as a thread.",
     "restricted_action_non_threadable_channel": "The Slack channel takes no replies in threads.",
     "restricted_action_thread_locked": "The Slack thread is locked. Unlock it, or name another.",
     "no_text": "Slack calls this message empty.",
@@ -118,6 +119,18 @@ def message_ids(answer: Answer) -> tuple[str | None, str | None]:
         ts if isinstance(ts, str) and is_timestamp(ts) else None,
         channel if isinstance(channel, str) and is_channel(channel) else None,
     )
+
+
+def thread_of(answer: Answer, thread: str | None) -> str | None:
+    """The thread that a message for ``thread`` is in, by a success; None where nobody can tell.
+
+    Where the first message of a thread was deleted, Slack posts an answer to it into the channel, and says so by silence
+    (slack-go/slack#1571): then it begins a thread of its own.
+    """
+    message = answer.object().get("message")
+    if thread is None or not isinstance(message, dict) or "thread_ts" in message:
+        return thread
+    return message_ids(answer)[0]
 
 
 def refuses_form(answer: Answer) -> bool:

@@ -19,7 +19,7 @@ from perscom_receiver import DestinationError, Outcome
 from ._answers import CODE_WORD, by_status
 from ._http import Answer
 
-__all__ = ["failure", "is_done", "message_ids", "new_chat", "refuses_form"]
+__all__ = ["failure", "is_done", "message_ids", "new_chat", "new_topic", "refuses_form", "refuses_topics"]
 
 _ADD: Final = "Add the bot to the chat (in a channel as administrator; alone with it, press Start), check chat and restart."
 _COPY: Final = "Copy it again from @BotFather, put it into the configuration and restart."
@@ -45,6 +45,11 @@ _WORDS: Final[tuple[tuple[re.Pattern[str], Outcome, str], ...]] = (
         re.compile("upgraded"),
         "rejected",
         "The Telegram group has become a supergroup, where older messages can no longer be edited.",
+    ),
+    (
+        re.compile("repl(y|ied) (message )?not found|REPLY_MESSAGE_ID"),
+        "rejected",
+        "The message to be answered no longer exists.",
     ),
     (re.compile("message to edit not found|MESSAGE_ID_INVALID"), "rejected", "The message to be edited no longer exists."),
     (re.compile("can't be edited"), "rejected", "Telegram no longer lets the bot edit this message."),
@@ -78,6 +83,17 @@ def new_chat(answer: Answer) -> str | None:
     parameters = answer.object().get("parameters")
     moved = parameters.get("migrate_to_chat_id") if isinstance(parameters, dict) else None
     return _number(moved) if _status(answer) == 400 else None
+
+
+def new_topic(answer: Answer) -> str | None:
+    """The number of the topic that a success has made."""
+    topic = answer.object().get("result")
+    return _number(topic.get("message_thread_id")) if isinstance(topic, dict) else None
+
+
+def refuses_topics(answer: Answer) -> bool:
+    """Whether the bot can make no topic in the chat: it is no forum, or a right is missing, if not all of them."""
+    return _status(answer) in _OF_CHATS
 
 
 def refuses_form(answer: Answer) -> bool:

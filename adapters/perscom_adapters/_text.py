@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from unicodedata import category
 
-__all__ = ["DASH", "ELLIPSIS", "border", "clean", "cut", "is_blank", "one_line", "shortened", "units"]
+__all__ = ["DASH", "ELLIPSIS", "border", "clean", "cut", "is_blank", "label", "one_line", "shortened", "units"]
 
 ELLIPSIS = "…"
 """Ends every text that was cut."""
@@ -65,6 +65,12 @@ def one_line(text: str) -> str:
 def is_blank(text: str) -> bool:
     """Whether a reader would see nothing: no text, white space, zero-width and other invisible characters."""
     return _INVISIBLE.fullmatch(text) is not None
+
+
+def label(text: str, limit: int) -> str:
+    """``text`` as the name of something, on one line of at most ``limit`` units; a dash if nobody would see it."""
+    text = one_line(text)
+    return DASH if is_blank(text) else cut(text, limit)
 
 
 def cut(text: str, limit: int, measure: Callable[[str], int] = units) -> str:

@@ -11,6 +11,8 @@ timeout, fails on 204, 502 and plain 429 answers after the message was posted (l
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from urllib.parse import urlencode
 
@@ -21,20 +23,22 @@ from perscom_receiver import DestinationError
 
 from ._asking import puzzling, quoted
 from ._destination import Receipt
-from ._discord_answers import failure, is_done, message_ids, refuses_form, rest_seconds
+from ._discord_answers import failure, is_done, is_forum, message_ids, refuses_form, rest_seconds
 from ._discord_markup import write
 from ._discord_payload import is_whole, payload
 from ._discord_settings import checked_address, checked_thread, checked_username, is_snowflake
-from ._fallback import Body, in_form_or_plain, plain_text
+from ._fallback import LONGEST_REST, Body, in_form_or_plain, plain_text
 from ._http import Answer, new_session, request
 from ._message import Message
 from ._pace import Pace, path
 from ._secret import SecretURL
 from ._settings import checked_timeout
+from ._text import label
 
 __all__ = ["DiscordDestination", "is_whole", "new_session", "payload"]
 
 _LONGEST_CONTENT = 2000
+_LONGEST_NAME = 100
 # A channel is said to take 30 messages a minute, of which no header tells (discord/discord-api-docs#367, #1454).
 _CAREFUL = 2.0
 
@@ -43,8 +47,9 @@ class DiscordDestination:
     """One Discord webhook. Many tasks of one event loop may use it at once.
 
     ``url`` is the webhook's address as Discord shows it. ``thread_id`` is the thread that messages go to when no other is
-    named (a forum channel needs one). ``username`` replaces the webhook's own name. ``timeout`` is in seconds, for one
-    whole request. Raises :class:`~perscom_receiver.ConfigurationError` for settings that cannot work.
+    named; without one, each begins a post of its own where the channel is a forum. ``username`` replaces the webhook's own
+    name. ``timeout`` is in seconds, for one whole request. Raises :class:`~perscom_receiver.ConfigurationError` for settings
+    that cannot work.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class DiscordDestination:
         self._thread_id = checked_thread(thread_id)
         self._username = checked_username(username)
         self._timeout = checked_timeout(timeout, "Discord")
+        self._in_forum = False  # as far as known: only a refusal tells
         # Limits are about all that comes from here, or about this webhook.
         self.pace = Pace(path("discord", self._address.reveal().split("/")[-2]), brisk=0.0, careful=_CAREFUL)
 
@@ -75,11 +81,27 @@ class DiscordDestination:
         ``thread`` goes before the destination's own thread. An edit happens where the message is: ``thread`` says nothing
         then. After an edit the outcome is never ``"unclear"``: to repeat it changes nothing.
         """
+        thread_id = previous.thread_id if previous else thread or self._thread_id
+        name = message.title if self._in_forum and not previous and thread_id is None else None
+        return await self._send(message, previous, thread_id, name)
+
+    async def open_thread(self, message: Message, *, name: str) -> Receipt:
+        """Post ``message`` as a new post of a forum channel. See :class:`OpensThreads`.
+
+        In a text channel a webhook can open no thread, and a thread has none either: it is posted there.
+        """
+        return await self._send(message, None, self._thread_id, name if self._thread_id is None else None)
+
+    async def _send(self, message: Message, previous: Receipt | None, thread_id: str | None, name: str | None) -> Receipt:
+        """``name`` is that of a new post of a forum; None for a message that begins none."""
         body = payload(message, edit=previous is not None)
         if previous is None and self._username is not None:
             body["username"] = self._username
-        thread_id = previous.thread_id if previous else thread or self._thread_id
+        if name is not None:
+            body["thread_name"] = label(name, _LONGEST_NAME)
         call = partial(self._call, "PATCH" if previous else "POST", self._endpoint(previous, thread_id))
+        if previous is None and thread_id is None:
+            call = partial(self._call_fitting, call, label(message.title, _LONGEST_NAME))
         explain = partial(
             failure, own_thread=thread_id == self._thread_id, repeatable=previous is not None, pace=self.pace.path
         )
@@ -92,18 +114,18 @@ class DiscordDestination:
             rest=rest_seconds,
             name=self.name,
         )
+        self.pace.answered(rest_seconds(answer))
         if not is_done(answer):
             error = explain(answer)
             if error.pace == self.pace.path and not rest_seconds(answer):  # a limit that the headers say nothing of
                 self.pace.too_fast()
             raise error
-        self.pace.taken(rest_seconds(answer))
         message_id, channel_id = message_ids(answer)
         return Receipt(
             platform="discord",
             message_id=message_id or (previous.message_id if previous else None),
             channel_id=channel_id or (previous.channel_id if previous else None),
-            thread_id=thread_id,
+            thread_id=channel_id if "thread_name" in body else thread_id,
             refused=refused,
         )
 
@@ -115,6 +137,21 @@ class DiscordDestination:
         if "name" not in answer.object():
             raise puzzling("Discord")
         return f"the webhook {quoted(answer.object()['name'])}"
+
+    async def _call_fitting(self, call: Callable[[Body], Awaitable[Answer]], name: str, body: Body) -> Answer:
+        """The answer to ``body``; to the same with a name for a post, or without, where the channel wants that."""
+        answer = await call(body)
+        in_forum = is_forum(answer)
+        if in_forum is None or in_forum == ("thread_name" in body):
+            return answer
+        self._in_forum = in_forum
+        # In the body itself: what becomes of it is known from it.
+        if in_forum:
+            body["thread_name"] = name
+        else:
+            del body["thread_name"]
+        await asyncio.sleep(min(rest_seconds(answer), LONGEST_REST))
+        return await call(body)
 
     async def _call(self, method: str, url: SecretURL, body: Body) -> Answer:
         return await request(

@@ -5,6 +5,7 @@ What it returns shows no more of a secret than its first four characters. Nothin
 """
 
 from ._discord_settings import discord_mention_mistake, discord_thread_mistake, discord_url_mistake
+from ._forward_settings import forward_url_mistake
 from ._slack_settings import (
     slack_api_mistake,
     slack_channel_mistake,
@@ -24,6 +25,7 @@ __all__ = [
     "discord_mention_mistake",
     "discord_thread_mistake",
     "discord_url_mistake",
+    "forward_url_mistake",
     "slack_api_mistake",
     "slack_channel_mistake",
     "slack_mention_mistake",

@@ -19,6 +19,7 @@ from functools import partial
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 
 from perscom_receiver import DestinationError
 
@@ -30,7 +31,7 @@ from ._message import Message
 from ._pace import Pace, path
 from ._secret import SecretURL
 from ._settings import checked_timeout
-from ._slack_answers import failure, is_done, message_ids, refuses_form
+from ._slack_answers import failure, is_done, message_ids, refuses_form, thread_of
 from ._slack_ask import ask
 from ._slack_clients import call_method, call_webhook
 from ._slack_markup import escape
@@ -87,9 +88,9 @@ class SlackWebhookDestination:
         explain = partial(failure, pace=self._limits)
         call = partial(call_webhook, send, self._address)
         answer, refused = await _in_form_or_plain(call, body, message, explain, self.name)
+        self.pace.answered()
         if not is_done(answer):
             raise _told(explain(answer), self.pace)
-        self.pace.taken()
         return Receipt(platform="slack", thread_id=thread, refused=refused)
 
 
@@ -142,33 +143,42 @@ class SlackBotDestination:
         explain = partial(failure, pace=self._limits, own_channel=channel == self._channel, repeatable=previous is not None)
         call = partial(call_method, send, self._base_url, self._token)
         answer, refused = await _in_form_or_plain(call, arguments, message, explain, self.name)
+        self.pace.answered()
         if not is_done(answer):
             raise _told(explain(answer), self.pace)
-        self.pace.taken()
         message_id, channel_id = message_ids(answer)
         return Receipt(
             platform="slack",
             message_id=message_id or (previous.message_id if previous else None),
             channel_id=channel_id or channel,
-            thread_id=thread_id,
+            thread_id=thread_id if previous else thread_of(answer, thread_id),
             refused=refused,
         )
+
+    async def open_thread(self, message: Message, *, name: str) -> Receipt:
+        """Post ``message`` into the channel; what follows answers it, without a name. See :class:`OpensThreads`."""
+        receipt = await self.send(message)
+        return msgspec.structs.replace(receipt, thread_id=receipt.message_id)
 
     async def ask(self) -> str:
         """Ask Slack for the bot and the channel. See :class:`Asks`. A webhook has no such question."""
         return await ask(self._ask, self._channel, pace=self._limits)
 
     async def _ask(self, method: str, arguments: Mapping[str, str]) -> Answer:
-        return await request(
-            self._session,
-            "POST",
-            SecretURL(f"{self._base_url}/{method}"),
-            body=urlencode(arguments).encode(),
-            content_type="application/x-www-form-urlencoded",
-            headers={"Authorization": f"Bearer {self._token.reveal()}"},
-            timeout=self._timeout,
-            repeatable=True,
-        )
+        try:
+            return await request(
+                self._session,
+                "POST",
+                SecretURL(f"{self._base_url}/{method}"),
+                body=urlencode(arguments).encode(),
+                content_type="application/x-www-form-urlencoded",
+                headers={"Authorization": f"Bearer {self._token.reveal()}"},
+                timeout=self._timeout,
+                repeatable=True,
+            )
+        except DestinationError as error:
+            silent = error.with_traceback(None)  # its frames hold the token
+        raise silent
 
 
 async def _in_form_or_plain(

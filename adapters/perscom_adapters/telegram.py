@@ -26,11 +26,12 @@ from ._message import Message
 from ._pace import Pace, path
 from ._secret import SecretURL
 from ._settings import checked_timeout
-from ._telegram_answers import failure, is_done, message_ids, new_chat, refuses_form
+from ._telegram_answers import failure, is_done, message_ids, new_chat, new_topic, refuses_form, refuses_topics
 from ._telegram_ask import ask
 from ._telegram_bot import BotWithoutToken, answer_to
 from ._telegram_payload import is_whole, payload
 from ._telegram_settings import checked_address, checked_chat, checked_topic, is_chat, is_number
+from ._text import label
 
 __all__ = ["TelegramDestination", "is_whole", "new_session", "payload"]
 
@@ -39,6 +40,8 @@ _log = logging.getLogger("perscom_adapters")
 _POST = "sendMessage"  # the one method that does something anew each time
 _BRISK = 1.0  # a chat takes about one message a second
 _CAREFUL = 3.0  # and a group 20 a minute
+_ANSWERED = "reply:"  # in front of the number of the message that begins a thread where there are no topics
+_LONGEST_NAME = 128
 
 
 class TelegramDestination:
@@ -71,6 +74,7 @@ class TelegramDestination:
         self._session = session
         self._topic = checked_topic(topic)
         self._silent = silent
+        self._empty: dict[str, str] = {}  # topics by name whose first message has yet to come
         self._timeout = checked_timeout(timeout, "Telegram")
         self._bot = BotWithoutToken(self._post)
         # Limits are about all chats of the bot, or about this one.
@@ -84,7 +88,8 @@ class TelegramDestination:
     async def send(self, message: Message, *, previous: Receipt | None = None, thread: str | None = None) -> Receipt:
         """Post ``message`` once, or change the message of ``previous`` into it. See :class:`Destination`.
 
-        ``thread`` goes before the destination's own topic. An edit happens where the message is: ``thread`` says nothing
+        ``thread`` goes before the destination's own topic: the number of a topic, or ``reply:`` and that of a message that is
+        answered. An edit happens where the message is: ``thread`` says nothing
         then. After an edit the outcome is never ``"unclear"``: to repeat it changes nothing.
 
         A refused message is sent again at once where a group has moved to, and without formatting if that is what Telegram
@@ -96,7 +101,7 @@ class TelegramDestination:
             failure,
             pace=self._limits,
             own_chat=previous is None or self._may_be_own(previous.channel_id),
-            own_topic=thread_id == self._topic,
+            own_topic=thread_id == self._topic or (thread_id or "").startswith(_ANSWERED),
             repeatable=previous is not None,
         )
         answer, refused = await in_form_or_plain(
@@ -108,12 +113,9 @@ class TelegramDestination:
             rest=lambda _: 0.0,  # what is refused does not count
             name=self.name,
         )
+        self.pace.answered()
         if not is_done(answer):
-            error = explain(answer)
-            if error.pace is not None:
-                self.pace.too_fast()
-            raise error
-        self.pace.taken()
+            raise self._told(explain(answer))
         message_id, channel_id = message_ids(answer)
         channel_id = channel_id or (previous.channel_id if previous else self._chat)
         return Receipt(
@@ -124,6 +126,38 @@ class TelegramDestination:
             moved_from=self._given_chat if channel_id == self._chat != self._given_chat else None,
             refused=refused,
         )
+
+    async def open_thread(self, message: Message, *, name: str) -> Receipt:
+        """Post ``message`` as the first of a new topic. See :class:`OpensThreads`.
+
+        What follows answers the message itself where the chat has no topics, where the bot lacks the right to manage them, and
+        in the destination's own topic.
+        """
+        name = label(name, _LONGEST_NAME)
+        topic = None if self._topic else self._empty.pop(name, None) or await self._new_topic(name)
+        try:
+            receipt = await self.send(message, thread=topic)
+        except DestinationError as error:
+            if topic is not None and error.outcome in ("retry", "unclear"):
+                self._empty[name] = topic
+            raise
+        answered = f"{_ANSWERED}{receipt.message_id}" if receipt.message_id else None
+        return receipt if topic is not None else msgspec.structs.replace(receipt, thread_id=answered)
+
+    async def _new_topic(self, name: str) -> str | None:
+        """The number of a new topic; None where there can be none."""
+        answer = await answer_to(self._bot.create_forum_topic(self._chat, name))
+        if is_done(answer):
+            return new_topic(answer)
+        if refuses_topics(answer):
+            _log.info("No topic can be made in the chat of %s: what follows answers the first message.", self.name)
+            return None
+        raise self._told(failure(answer, pace=self._limits, own_chat=True, own_topic=True, repeatable=True))
+
+    def _told(self, error: DestinationError) -> DestinationError:
+        if error.pace is not None:
+            self.pace.too_fast()
+        return error
 
     def learn(self, receipt: Receipt) -> None:
         """Go on in the supergroup that the group has become, if ``receipt`` of an earlier message tells its number."""
@@ -146,10 +180,13 @@ class TelegramDestination:
         if previous is not None:
             message_id, chat = _place(previous)
             return self._bot.edit_message_text(text, chat, message_id, api_kwargs=formatting)
+        if thread_id is not None and thread_id.startswith(_ANSWERED):
+            formatting["reply_parameters"] = {"message_id": _number(thread_id.removeprefix(_ANSWERED))}
+            thread_id = self._topic
         return self._bot.send_message(
             self._chat,
             text,
-            message_thread_id=_topic(thread_id),
+            message_thread_id=_number(thread_id) if thread_id else None,
             disable_notification=self._silent or None,
             api_kwargs=formatting,
         )
@@ -176,10 +213,10 @@ class TelegramDestination:
         )
 
 
-def _topic(thread_id: str | None) -> int | None:
-    if thread_id is not None and not is_number(thread_id):
+def _number(thread_id: str) -> int:
+    if not is_number(thread_id):
         raise DestinationError("A Telegram topic is named by its number.", outcome="rejected")
-    return int(thread_id) if thread_id else None
+    return int(thread_id)
 
 
 def _place(previous: Receipt) -> tuple[int, str]:

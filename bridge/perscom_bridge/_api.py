@@ -19,6 +19,8 @@ __all__ = ["read_api"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,8192}")
 _TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SOON = 30 * 86_400
+"""Seconds before its end at which a token is told to be old."""
 _VERSION = re.compile(r"/v[0-9]+")
 
 
@@ -79,7 +81,3 @@ def _note_age(table: Table, token: str) -> None:
     if at is not None and (left := at.timestamp() - time.time()) < _SOON:
         verb = "ended" if left < 0 else "ends"
         table.note("token", f"{verb} on {at:%Y-%m-%d}. Make a new API key in PERSCOM and put it in.")
-
-
-_SOON = 30 * 86_400
-"""Seconds before its end at which a token is told to be old."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from perscom_adapters import WORDS
 
 from ._events import event_mistake, public_events
-from ._keys import DESTINATION, LATER_DESTINATION
+from ._keys import DESTINATION, FORWARD, LATER_DESTINATION
 from ._mentions import read_ping
 from ._problems import did_you_mean
 from ._site import read_language
 from ._table import Table, dotted
 from .conditions import read_condition
 from .config import DestinationConfig
-from .platforms import PLATFORMS, Platform
+from .platforms import TYPES, Platform
 from .quiet import Quiet, read_quiet
+from .threads import BEGINNINGS
 
 __all__ = ["read_destinations"]
 
@@ -51,7 +56,8 @@ def _destination(table: Table, name: str) -> DestinationConfig | None:
     platform = _platform(table)
     if platform is None:
         return None
-    known = (*DESTINATION[:1], *platform.keys, *DESTINATION[1:])
+    first, *others = FORWARD if platform.forwards else DESTINATION
+    known = (first, *platform.keys, *others)
     table.check_keys(known, later=LATER_DESTINATION, elsewhere=_keys_of_others(platform))
     language = read_language(table)
     place = platform.read(table)
@@ -61,6 +67,7 @@ def _destination(table: Table, name: str) -> DestinationConfig | None:
     ping = read_ping(table)
     show = _show(table)
     long = table.choice("long", ("cut", "follow-up"))
+    threads = None if platform.forwards else _threads(table, platform, events)
     unclear = table.choice("unclear", ("repeat", "drop"))
     if place is None:
         return None
@@ -76,6 +83,7 @@ def _destination(table: Table, name: str) -> DestinationConfig | None:
         ping=ping,
         show=show,
         long="follow-up" if long == "follow-up" else "cut",
+        threads=threads,
     )
 
 
@@ -83,17 +91,18 @@ def _platform(table: Table) -> Platform | None:
     """The platform that ``type`` names."""
     kind = table.text("type")
     if "type" not in table:
-        table.wrong("type", f'type is missing. Add the line: type = "discord"      Known: {", ".join(PLATFORMS)}')
-    elif kind is not None and kind not in PLATFORMS:
-        near = did_you_mean(kind, PLATFORMS)
-        table.wrong("type", f'"{table.shown("type")}" is no type of destination.{near}      Known: {", ".join(PLATFORMS)}')
-    return PLATFORMS.get(kind) if kind is not None else None
+        table.wrong("type", f'type is missing. Add the line: type = "discord"      Known: {", ".join(TYPES)}')
+    elif kind is not None and kind not in TYPES:
+        near = did_you_mean(kind, TYPES)
+        table.wrong("type", f'"{table.shown("type")}" is no type of destination.{near}      Known: {", ".join(TYPES)}')
+    return TYPES.get(kind) if kind is not None else None
 
 
 def _keys_of_others(platform: Platform) -> dict[str, str]:
     """Where the keys belong that this platform has not."""
-    others = {name: other for name, other in PLATFORMS.items() if other is not platform}
-    return {
+    others = {name: other for name, other in TYPES.items() if other is not platform}
+    shown = dict.fromkeys(DESTINATION, "a destination that shows messages, and this one gets the events themselves")
+    return (shown if platform.forwards else {}) | {
         key: "a destination of type " + " or ".join(f'"{name}"' for name, one in others.items() if key in one.keys)
         for other in others.values()
         for key in other.keys
@@ -138,6 +147,23 @@ def _group(table: Table) -> float:
         )
         return _USUAL_GROUP
     return float(found[1])
+
+
+def _threads(table: Table, platform: Platform, events: tuple[str, ...]) -> Literal["member"] | None:
+    if table.choice("threads", ("member",)) is None:
+        return None
+    names = {name for word in BEGINNINGS for name in WORDS[word].events}
+    if platform.threads is None:
+        table.wrong("threads", f"{platform.name} has no threads here. Take this line out.")
+    elif not any(text in BEGINNINGS or any(fnmatchcase(name, text) for name in names) for text in events):
+        table.wrong(
+            "threads",
+            "A thread begins with a form that was sent in or with a new user, and neither comes here.\n"
+            'Add "submission" or "joined" to events, or take this line out.',
+        )
+    else:
+        platform.threads(table)
+    return "member"
 
 
 def _quiet(table: Table, platform: Platform) -> Quiet | None:

@@ -57,6 +57,7 @@ def bridge_toml(answers: Answers) -> str:
         _HEAD
         + _line("url", answers.perscom, "https://1st-rangers.example.org", "your PERSCOM address, for links")
         + _SECRETS
+        + _line("operator", _operator(answers, several=len(platforms) > 1), "staff", "this destination hears about trouble")
         + _SERVER
         + _line("public", answers.public, "https://bridge.example.org", "how the internet reaches `listen`; for PERSCOM's form")
         + _DATABASE
@@ -96,11 +97,20 @@ def write_new(files: Mapping[Path, str]) -> None:
         raise
 
 
+def _name(destination: NewDestination, *, several: bool) -> str:
+    """Where there are ``several`` platforms, it says which."""
+    return f"{destination.platform}-{destination.role}" if several else destination.role
+
+
+def _operator(answers: Answers, *, several: bool) -> str | None:
+    """The first channel for staff; trouble is nothing for everybody."""
+    return next((_name(one, several=several) for one in answers.destinations if one.role == "staff"), None)
+
+
 def _destination(destination: NewDestination, *, several: bool) -> str:
-    """Its table. Where there are ``several`` platforms, the name says which."""
-    name = f"{destination.platform}-{destination.role}" if several else destination.role
+    """Its table."""
     lines = [
-        f"{f'[destinations.{name}]':<46} # {_COMMENTS[destination.role]}",
+        f"{f'[destinations.{_name(destination, several=several)}]':<46} # {_COMMENTS[destination.role]}",
         f"{'type':<8} = {_toml_text(destination.platform)}",
     ]
     for key, value, variable in destination.settings():

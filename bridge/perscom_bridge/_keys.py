@@ -9,6 +9,7 @@ from typing import Final
 
 __all__ = [
     "DESTINATION",
+    "FORWARD",
     "LATER_DESTINATION",
     "LATER_SERVER",
     "LATER_SITE",
@@ -29,7 +30,11 @@ SITE: Final = (
 LATER_SITE: Final = ()
 SERVER: Final = ("listen", "status", "public", "database")
 LATER_SERVER: Final = ("ingest",)
-DESTINATION: Final = ("type", "events", "when", "language", "group", "quiet", "in_quiet", "ping", "show", "long", "unclear")
+DESTINATION: Final = (
+    *("type", "events", "when", "language", "group", "quiet", "in_quiet", "ping", "show", "long", "threads", "unclear"),
+)
 """What a destination on any platform may hold; the rest is in ``platforms``."""
+FORWARD: Final = ("type", "events", "when", "unclear")
+"""The same for one that gets the events themselves."""
 LATER_DESTINATION: Final = ()
 PRIVACY: Final = ("keep_bodies", "forget_left")

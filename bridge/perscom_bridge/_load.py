@@ -18,6 +18,7 @@ from perscom_receiver import ConfigurationError
 from ._api import read_api
 from ._destinations import read_destinations
 from ._environment import Environment
+from ._forwards import check_forwards
 from ._images import read_images
 from ._keys import DESTINATION, LATER_TABLES, PRIVACY, SERVER, SITE, TABLES
 from ._mentions import MENTIONS, check_pings, read_mentions
@@ -27,7 +28,7 @@ from ._site import read_privacy, read_site
 from ._table import Document, Table
 from ._toml import KeyPath, key_lines
 from .config import SERVER_FILE, Config, Privacy, Server
-from .platforms import PLATFORMS
+from .platforms import TYPES
 from .wording import KEYS as WORDING
 from .wording import read_wordings
 
@@ -52,7 +53,7 @@ _SYNTAX = {
 _HOMES = {
     "[site]": SITE,
     "[server]": SERVER,
-    "[destinations.NAME]": (*DESTINATION, *(key for platform in PLATFORMS.values() for key in platform.keys)),
+    "[destinations.NAME]": (*DESTINATION, *(key for platform in TYPES.values() for key in platform.keys)),
     "[wording.WORD]": WORDING,
     "[mentions.PLATFORM]": MENTIONS,
     "[privacy]": PRIVACY,
@@ -254,6 +255,7 @@ def _config(
     destinations = read_destinations(destination_tables)
     mentions = read_mentions(root.table("mentions", "[mentions.discord]"))
     check_pings(destination_tables, destinations, mentions)
+    check_forwards(destination_tables, destinations, site)
     wording = read_wordings(root.table("wording", "[wording.WORD]"))
     images = read_images(root.table("images", "[images.rank]"))
     if site is None:

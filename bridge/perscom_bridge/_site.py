@@ -95,10 +95,11 @@ def _operator(table: Table, destinations: Collection[str]) -> str | None:
     value = table.text("operator")
     if value is None or value in destinations:
         return value
-    known = ", ".join(hide(name) for name in destinations) or "none"
+    names = [hide(name) for name in destinations]
+    near = did_you_mean(value, names)
     table.wrong(
         "operator",
-        f'"{table.shown("operator")}" is no destination of this file.{did_you_mean(value, destinations)}      It has: {known}',
+        f'"{table.shown("operator")}" is no destination of this file.{near}      It has: {", ".join(names) or "none"}',
     )
     return None
 

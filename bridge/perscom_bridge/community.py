@@ -12,7 +12,7 @@ from http import HTTPStatus
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from perscom_adapters import Destination, Learns, Receipt
+from perscom_adapters import Destination, Forwards, Learns, Receipt
 from perscom_receiver import Receiver, SQLiteInbox, Unavailable, Worker
 from perscom_receiver.queue import Database
 
@@ -34,7 +34,7 @@ class Community:
     def __init__(
         self,
         config: Config,
-        destinations: list[tuple[DestinationConfig, Destination]],
+        destinations: list[tuple[DestinationConfig, Destination | Forwards]],
         database: Database,
         now: Callable[[], float],
         speed: float = 1.0,
@@ -55,10 +55,13 @@ class Community:
         self._directory = SiteDirectory(
             self.inbox, images=config.images, api=config.site.api, forget_left=config.privacy.forget_left
         )
-        router = router_for(destinations, config.site, self._posted, self._directory.before, now)
+        router = router_for(destinations, config.site, self._posted, self._directory, now, self.inbox)
         self._worker = Worker(self.inbox, router, speed=speed)
-        operators = [destination for one, destination in destinations if one.name == config.site.operator]
-        self._notices = [Notices(self.inbox, self._witness, config, destination) for destination in operators]
+        self._notices = [
+            Notices(self.inbox, self._witness, config, destination)
+            for one, destination in destinations
+            if one.name == config.site.operator and isinstance(destination, Destination)
+        ]
 
     def webhook(self, refused: RefusedRequests | None) -> ASGIApp:
         """The app for its path. ``refused`` keeps what is refused."""

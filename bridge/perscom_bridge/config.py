@@ -155,6 +155,8 @@ class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What is private and shown here all the same: ``"answers"``, those of forms."""
     long: Literal["cut", "follow-up"] = "cut"
     """What becomes of a message that is too long for the platform: it is cut, or continued in further messages."""
+    threads: Literal["member"] | None = None
+    """``"member"``: what follows the enlistment of a member goes to its thread; None: there are no threads."""
     quiet: Quiet | None = None
     """The quiet hours, on the clock of the site's time zone; None: there are none."""
 

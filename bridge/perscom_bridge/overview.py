@@ -89,9 +89,9 @@ def _tasks(connection: Connection, event: int) -> tuple[TaskRow, ...]:
 
 
 def _task(destination: str, state: int, attempts: int, error: str | None, receipt: str | None) -> TaskRow:
-    told, refused = _WORDS[State(state)], None if receipt is None else _receipt(receipt).refused
-    if refused is not None:
-        return TaskRow(destination=destination, state=f"{told} as plain text", attempts=attempts, error=refused)
+    told = _WORDS[State(state)]
+    if receipt is not None and _receipt(receipt).refused is not None:
+        told = "sent as plain text"
     return TaskRow(destination=destination, state=told, attempts=attempts, error=error)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -15,6 +16,7 @@ from perscom_adapters import (
     Destination,
     Directory,
     Message,
+    OpensThreads,
     Paced,
     Receipt,
     group_key,
@@ -24,18 +26,18 @@ from perscom_adapters import (
     struck,
     word_of,
 )
-from perscom_receiver import Context, DestinationError, Event, Group, Rest, Told
+from perscom_receiver import Context, DestinationError, Done, Event, Group, Told
 
 from . import wording
 from .config import DestinationConfig, Site
 from .mentions import mentions_for
 from .parts import parts_of
 from .quiet import quiet_until
+from .threads import Threads, begins_thread, member_of
 
-__all__ = ["Before", "Posted", "Poster", "linked", "nothing_known"]
+__all__ = ["Known", "Posted", "Poster", "linked"]
 
 Posted = Callable[[str, str], None]
-Before = Callable[[Sequence[Event]], Awaitable[Directory | None]]
 
 _log = logging.getLogger("perscom_bridge")
 _OWN_NEWS = ("user", "webhook")
@@ -47,15 +49,22 @@ def linked(message: Message, site_url: str | None) -> Message:
     return message if message.url is not None else msgspec.structs.replace(message, url=site_url)
 
 
-async def nothing_known(events: Sequence[Event]) -> Directory | None:
-    """No names at all."""
-    return None
+class Known(Protocol):
+    """Who knows names, such as a :class:`~perscom_bridge.directory.SiteDirectory`."""
+
+    async def before(self, events: Sequence[Event]) -> Directory:
+        """What was known before ``events``. May wait for a while to learn more."""
+        ...
+
+    def known(self, events: Sequence[Event]) -> Directory:
+        """The same without waiting for anything."""
+        ...
 
 
 class Poster:
     """Posts to one destination.
 
-    ``posted`` is told its name and how each attempt ended; ``before`` gives the names, as of before the events of one action;
+    ``posted`` is told its name and how each attempt ended; ``known`` knows names;
     ``now`` gives seconds since 1970.
     """
 
@@ -65,15 +74,17 @@ class Poster:
         destination: Destination,
         site: Site,
         posted: Posted,
-        before: Before,
+        known: Known | None,
         now: Callable[[], float],
+        threads: Threads | None = None,
     ) -> None:
         self._config = config
         self._destination = destination
         self._site = site
         self._posted = posted
-        self._before = before
+        self._known = known
         self._now = now
+        self._threads = threads
 
     def grouped(self, event: Event) -> Group | None:
         """What ``event`` is posted together with: the rest of its action, or all of a night that is held until the morning."""
@@ -85,24 +96,25 @@ class Poster:
         key, window = group_key(event), self._config.group
         return Group(key, window=window, spread=GROUP_WINDOW.total_seconds()) if key is not None and window else None
 
-    async def post(self, event: Event, context: Context) -> Receipt | Rest | None:
+    async def post(self, event: Event, context: Context) -> Done | None:
         """Post a task, or change what was posted about the same thing. Raises DestinationError."""
         events = (event, *context.others)
-        before = _same_matter(context.told, events)
+        before = _same_matter(context.told, events) if _is_one_action(events) else ()
         previous = next((receipt for receipt in map(_receipt, reversed(before)) if receipt and receipt.message_id), None)
         message = await self._message(events, before, editable=previous is not None)
         if message is None:
             self._posted(self._config.name, "nothing to say")
             return None
         try:
-            receipt = await self._send(message, previous)
+            receipt = await self._send(message, previous, events)
         except DestinationError as error:
             self._posted(self._config.name, error.outcome)
             raise
         self._posted(self._config.name, "sent")
-        return Rest(self._destination.pace.rest, receipt) if isinstance(self._destination, Paced) else receipt
+        rest = self._destination.pace.rest if isinstance(self._destination, Paced) else 0.0
+        return Done(receipt=receipt, rest=rest, flaw=receipt.refused and f"Sent as plain text. {receipt.refused}")
 
-    async def _send(self, message: Message, previous: Receipt | None) -> Receipt:
+    async def _send(self, message: Message, previous: Receipt | None, events: Sequence[Event]) -> Receipt:
         if previous is not None:
             try:
                 return await self._destination.send(message, previous=previous)
@@ -110,20 +122,50 @@ class Poster:
                 if error.outcome != "rejected":
                     raise
                 _log.info("%s: the message to be changed is gone, so it is posted anew (%s)", self._config.name, error)
+                await self._rest()
         first, *rest = parts_of(message, self._config)
-        receipt = await self._destination.send(first)
+        receipt = await self._in_thread(first, events)
         for part in rest:
+            await self._rest()
             try:
-                await self._destination.send(part)
+                await self._destination.send(part, thread=receipt.thread_id)
             except DestinationError as error:
                 # The message itself is there: it must not be posted a second time for the sake of its end.
                 _log.error("%s: the rest of a long message is not posted: %s", self._config.name, error)
                 break
         return receipt
 
+    async def _in_thread(self, message: Message, events: Sequence[Event]) -> Receipt:
+        """Post to the thread of the member whom it is about: one that is there, or a new one. Without one to the channel."""
+        member = member_of(events, one_action=_is_one_action(events))
+        if self._threads is None or member is None or not isinstance(self._destination, OpensThreads):
+            return await self._destination.send(message)
+        thread = await self._threads.find(member)
+        if thread is None and not begins_thread(events):
+            return await self._destination.send(message)
+        receipt = None
+        if thread is not None:
+            try:
+                receipt = await self._destination.send(message, thread=thread)
+            except DestinationError as error:
+                if error.outcome != "rejected":
+                    raise
+                _log.info("%s: the thread of a member takes nothing more, so a new one begins (%s)", self._config.name, error)
+                await self._rest()
+        if receipt is None:
+            receipt = await self._destination.open_thread(message, name=message.title)
+        if receipt.thread_id not in (None, thread):
+            await self._threads.keep(member, receipt.thread_id)
+        return receipt
+
+    async def _rest(self) -> None:
+        """Between two messages of one task: as long as the platform wants to be left alone."""
+        if isinstance(self._destination, Paced):
+            await asyncio.sleep(self._destination.pace.rest)
+
     async def _message(self, events: Sequence[Event], told: Sequence[Told], *, editable: bool) -> Message | None:
         known = [one.event for one in told]
-        directory = await self._before([*known, *events])
+        directory = None if self._known is None else await self._known.before([*known, *events])
         try:
             message = self._said(events, known, directory, editable=editable)
         except Exception:  # noqa: BLE001 - a mistake of ours must not hold up what comes after it: this one is put aside, visibly
@@ -179,7 +221,8 @@ def _is_one_action(events: Sequence[Event]) -> bool:
 
 def _same_matter(told: Sequence[Told], events: Sequence[Event]) -> tuple[Told, ...]:
     """What of ``told`` the message to be changed stands for: the same thing, or the same action, and what was said with it."""
-    things = {thing for event in events if (thing := _thing(event)) is not None}
+    # What is made anew is no change of anything, whatever its number.
+    things = {thing for event in events if event.action != "created" and (thing := _thing(event)) is not None}
     found = [one for one in told if _thing(one.event) in things or any(_same_action(one.event, event) for event in events)]
     messages = {message for one in found if (message := _posted_as(one)) is not None}
     return tuple(one for one in told if one in found or _posted_as(one) in messages)

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from perscom_adapters import Destination
+from perscom_adapters import Destination, Forwards
 from perscom_receiver import ConfigurationError
 from perscom_receiver.queue import Database
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Destinations", "Service", "destinations_of", "running", "web_url"]
 
-Destinations: TypeAlias = list[tuple[DestinationConfig, Destination]]
+Destinations: TypeAlias = list[tuple[DestinationConfig, Destination | Forwards]]
 
 _log = logging.getLogger("perscom_bridge")
 
@@ -173,6 +173,6 @@ async def destinations_of(config: Config) -> AsyncIterator[Destinations]:
         yield [(entry, _opened(entry, session)) for entry in config.destinations]
 
 
-def _opened(entry: DestinationConfig, session: aiohttp.ClientSession) -> Destination:
+def _opened(entry: DestinationConfig, session: aiohttp.ClientSession) -> Destination | Forwards:
     with extra_of(entry.place.platform):
         return entry.place.open(entry.name, session)

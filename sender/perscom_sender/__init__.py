@@ -6,6 +6,6 @@
 Subscriptions, delivery and retries follow in a later version.
 """
 
-from perscom_receiver import php_json, sign
+from perscom_receiver import is_public_address, php_json, sign
 
-__all__ = ["php_json", "sign"]
+__all__ = ["is_public_address", "php_json", "sign"]

@@ -310,6 +310,27 @@ def test_the_librarys_web_client_posts_answers_and_edits(chat: ChatStandIn) -> N
     assert first.destination == "board"
 
 
+def test_the_librarys_web_client_is_told_who_it_is_and_where(chat: ChatStandIn) -> None:
+    client, channel = client_of(chat), chat.slack_channel(name="board")
+    who = client.auth_test()
+    assert {"url", "team", "user", "team_id", "user_id", "bot_id", "is_enterprise_install"} < set(who.data)
+    assert {name.lower(): value for name, value in who.headers.items()}["x-oauth-scopes"] == "chat:write"
+    with pytest.raises(SlackApiError) as caught:
+        client.conversations_info(channel=channel)
+    refused = {"ok": False, "error": "missing_scope", "needed": "channels:read", "provided": "chat:write"}
+    assert caught.value.response.data == refused
+    chat.slack.allow(["channels:read"])
+    shown = client.conversations_info(channel=channel)["channel"]
+    assert (shown["id"], shown["name"], shown["is_member"], shown["is_archived"]) == (channel, "board", True, False)
+    chat.slack.archive(channel)
+    assert client.conversations_info(channel=channel)["channel"]["is_archived"] is True
+    assert client.conversations_info(channel=chat.slack.new_channel("p", member=False))["channel"]["is_member"] is False
+    assert error_of(client, "chat.postMessage", channel=channel, text="t")["error"] == "missing_scope"
+    assert error_of(client, "conversations.info", channel=channel)["error"] == "invalid_arguments", "not as JSON"
+    assert chat.messages == []
+    assert not chat.mistakes
+
+
 def test_the_web_api_refuses_with_status_200_and_a_word(chat: ChatStandIn) -> None:
     client, channel = client_of(chat), chat.slack_channel(name="board")
     post = "chat.postMessage"

@@ -179,8 +179,14 @@ def test_a_message_is_answered_as_the_published_schema_says() -> None:
     with ChatStandIn() as chat:
         posted = call(chat.discord_webhook(name="a") + "?wait=true", WHOLE)
         unknown = call(f"{chat.url}/api/webhooks/1/token", {})
+        webhook = call(chat.discord_webhook(name="a"), method="GET")
+        assert not chat.mistakes
     # Not the tree of errors: there the document has numbers for codes, where Discord sends words.
-    for schema, answer in (("MessageResponse", posted), ("ErrorResponse", unknown)):
+    for schema, answer in (
+        ("MessageResponse", posted),
+        ("ErrorResponse", unknown),
+        ("GuildIncomingWebhookResponse", webhook),
+    ):
         judge = Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": components})
         assert [error.message for error in judge.iter_errors(answer.json)] == []
 
@@ -362,10 +368,10 @@ def test_an_unknown_path_is_a_mistake() -> None:
     with ChatStandIn() as chat:
         url = chat.discord_webhook(name="a")
         assert call(url.replace("webhooks", "webhook"), {"content": "a"}).status == 404
-        assert call(url, method="GET").status == 404
+        assert call(url, method="PUT").status == 404
         assert call(url, {"content": "a", "components": [1]}).status == 400
         assert call(url, {"content": "a"}).status == 204
-    assert [arrival.method for arrival in chat.mistakes] == ["POST", "GET", "POST"]
+    assert [arrival.method for arrival in chat.mistakes] == ["POST", "PUT", "POST"]
 
 
 def test_scripted_answers_come_in_turn_and_then_all_is_as_usual() -> None:

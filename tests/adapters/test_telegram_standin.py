@@ -261,6 +261,12 @@ def test_the_answers_hold_what_the_reference_requires() -> None:
         sent = bot("sendMessage", text="<b>a</b>", parse_mode="HTML", **place).json["result"]
         check("User", bot("getMe").json["result"])
         check("ChatFullInfo", bot("getChat", chat_id=bot.place).json["result"])
+        own, channel = bot("getMe").json["result"]["id"], chat.telegram_chat(name="c", kind="channel")
+        check("ChatMemberMember", bot("getChatMember", chat_id=bot.place, user_id=own).json["result"])
+        check("ChatMemberAdministrator", bot("getChatMember", chat_id=channel, user_id=own).json["result"])
+        chat.telegram.mute(bot.place)
+        check("ChatMemberRestricted", bot("getChatMember", chat_id=bot.place, user_id=own).json["result"])
+        check("ChatFullInfo", bot("getChat", chat_id=bot.place).json["result"])
         check("Message", sent)
         check("Message", bot("editMessageText", chat_id=forum, message_id=sent["message_id"], text="b").json["result"])
         check("ResponseParameters", {"retry_after": 1, "migrate_to_chat_id": 1})

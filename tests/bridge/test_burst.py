@@ -66,6 +66,22 @@ def test_five_chats_of_a_bot_rest_together_when_it_was_too_fast(bridge: FastBrid
         assert bridge.numbers(name) == list(range(40)), name
 
 
+def test_two_topics_of_one_group_keep_its_limit_together(bridge: FastBridge) -> None:
+    """Each alone is as fast as the whole group allows, so they have to take turns."""
+    group = bridge.chat.telegram_chat(name="group", topics=["a", "b"])
+    topics = [bridge.chat.telegram.topic(group, name) for name in "ab"]
+    bridge.chats |= {name: f"{group}\ntopic = {topic}" for name, topic in zip(("telegram", "second"), topics, strict=True)}
+    inbox = bridge.configure("telegram", "second")
+    arrive(inbox, *range(100))
+    with few_refusals(bridge, 2 * HANDFUL):
+        bridge.work()
+        settled(inbox)
+        bridge.end()
+    numbers = bridge.numbers("group")
+    assert sorted(numbers) == sorted([*range(100), *range(100)])
+    assert max(abs(number - place // 2) for place, number in enumerate(numbers)) < 20, "neither waits for the end of the other"
+
+
 @pytest.mark.parametrize(
     ("names", "kind", "body"),
     [

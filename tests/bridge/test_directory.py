@@ -373,6 +373,14 @@ class TestLearning:
         inbox.add(make_event("rankrecord.created"))
         assert known(inbox, []).name("rank", 12) == "Sergeant First Class"
 
+    def test_what_somebody_wrote_into_the_tables_stops_nobody(self, inbox: SQLiteInbox) -> None:
+        inbox.add(promoted(0, "a", 10))
+        asyncio.run(SiteDirectory(inbox).before([]))
+        inbox.database.write(lambda c: c.execute("UPDATE directory_history SET history = '[[1'"))
+        directory = known(inbox, [promoted(9, "b", 12)])
+        assert directory.name("user", USER) == "Jacob Whitfield"
+        assert directory.old("rank", USER) is None
+
     def test_a_database_that_cannot_be_read_costs_names_alone(self, tmp_path: Path) -> None:
         (tmp_path / "inbox.db").mkdir()
         event = make_event("rankrecord.updated")

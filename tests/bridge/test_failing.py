@@ -124,7 +124,9 @@ def test_a_message_whose_form_is_refused_is_told_in_plain_text_and_the_page_says
         assert (newest[number].state, newest[number].error) == ("sent", None)
         assert oldest[number].state == "sent as plain text"
         assert "refuses this message" in (oldest[number].error or "")
-    assert inbox.dead_letters() == []
+    letters = inbox.dead_letters()
+    assert sorted(letter.handler for letter in letters) == sorted(KINDS)
+    assert all(letter.error.startswith("Sent as plain text. ") for letter in letters)
 
 
 def test_where_a_group_has_moved_is_kept_over_a_restart_and_shown(bridge: FastBridge) -> None:

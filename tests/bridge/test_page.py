@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright
 
+from perscom_bridge import conditions, wording
 from perscom_bridge.config import Config, ListenAddress, Privacy, Server, Site
 from perscom_bridge.demo import Demo, demo
 from perscom_bridge.service import Service, running, web_url
@@ -107,6 +108,21 @@ def test_a_part_that_ends_by_itself_is_told(tmp_path: Path, caplog: pytest.LogCa
 
     play(tmp_path, look)
     assert "A part of the service has ended by itself" in caplog.text
+
+
+def test_a_condition_and_a_wording_that_fail_are_told(tmp_path: Path) -> None:
+    async def look(service: Service) -> None:
+        metrics = service.communities[0].metrics
+        metrics.posted("staff", conditions.FAILED)
+        for _ in range(2):
+            metrics.posted("announcements", wording.FAILED)
+        async with browser(web_url(service.status) + "/") as (page, complaints):
+            of_staff, of_announcements = await page.locator(".note").all_inner_texts()
+            assert of_staff.startswith("staff: its condition failed on 1 event, which was not posted there; the log names it.")
+            assert of_announcements.startswith("announcements: a wording failed on 2 messages, which have the built-in lines;")
+            assert complaints == []
+
+    play(tmp_path, look)
 
 
 def play(folder: Path, look: Callable[[Service], Coroutine[None, None, None]]) -> None:

@@ -275,3 +275,23 @@ def test_a_mistake_of_ours_puts_one_event_aside_and_holds_up_nothing(chat: Chat,
     assert len(chat.shown) == 1
     (dead,) = chat.inbox.dead_letters()
     assert dead.event_name == "awardrecord.created"
+
+
+@on_all
+def test_after_an_outage_one_digest_stands_for_what_nobody_heard(chat: Chat) -> None:
+    chat.promotion()
+    chat.passes(11)
+    chat.chat.script(*[Say(status=503, body=b"")] * 200)
+    for n in range(20):
+        user = {"id": n, "display_name": f"Pvt {n}"}
+        chat.arrives("awardrecord.created", request=f"award {n}", after=n, id=n, user_id=n, user=user)
+    chat.arrives("rankrecord.deleted", request="two", after=21, **chat.record(17, "Sergeant"))
+    chat.passes(30)
+    chat.now += 7200
+    chat.chat.script()
+    chat.chat._faults.clear()
+    chat.passes(20)
+    first, digest = chat.shown
+    assert "promoted to Sergeant" in first
+    assert "20 awards" in digest
+    assert "Pvt 19" in digest

@@ -60,7 +60,7 @@ OURS = ("bridge.toml", "captured.http")
 
 LOUD = """
 import logging, sys
-import perscom_bridge.logs, perscom_bridge.routing
+import perscom_bridge.logs, perscom_bridge.posting
 
 configure = perscom_bridge.logs.configure_logging
 def loudly():
@@ -68,12 +68,13 @@ def loudly():
     logging.getLogger().setLevel(logging.DEBUG)
 perscom_bridge.logs.configure_logging = loudly
 
-render = perscom_bridge.routing.render
-def breaking(event):
-    if event.name == "calendar.deleted" and b"planted" in event.body:
+render = perscom_bridge.posting.render_group
+def breaking(events, *args, **kwargs):
+    events = list(events)
+    if events[0].name == "user.updated" and b"planted" in events[0].body:
         raise ValueError("a bug")
-    return render(event)
-perscom_bridge.routing.render = breaking
+    return render(events, *args, **kwargs)
+perscom_bridge.posting.render_group = breaking
 
 if "serve" in sys.argv:
     sys.argv.append("--keep-refused")
@@ -216,7 +217,7 @@ def test_nothing_that_was_planted_gets_out_by_any_channel(tmp_path: Path, monkey
         chat.script(*[Say(status=429, body=refusal, headers={"Retry-After": "0.1"})] * 4)
         with bridge(tmp_path) as running:
             feed(seen, running)
-            wait_for(lambda: running.said("a bug") and running.said("old secret") and running.said("given up"))
+            wait_for(lambda: running.said("a bug") and running.said("old secret") and running.said("given up"), 60)
             seen.take(running, "before the crash")
             chat.script(Cut(), Say(status=500, body=refusal))
             for body in EVENTS[:20]:

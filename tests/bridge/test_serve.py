@@ -243,7 +243,7 @@ def test_what_was_given_up_is_listed_and_tried_again_on_request(folder: Path, ch
         listed = run("inbox", folder, "dead")
         number = re.search(r"^ *(\d+)  announcements  rankrecord.created  1 try: ", listed.stdout)[1]
         assert "nothing" not in run("inbox", folder, "retry", number).stdout
-        wait_for(lambda: len(chat.messages) == 1)
+        wait_for(lambda: len(chat.messages) == 2)  # the first is the plain text
         wait_for(lambda: "(announcements: sent)" in run("inbox", folder, "list").stdout)
         assert run("inbox", folder, "retry", number).returncode == 1
         assert running.stop() == 0

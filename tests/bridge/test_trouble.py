@@ -146,10 +146,14 @@ def test_a_file_destroyed_within_refuses_and_says_so(tmp_path: Path, disk: Path)
         for _ in range(30):
             assert running.event() == 202
         assert running.stop() == 0
+    with closing(sqlite3.connect(disk / "bridge.db")) as connection:  # all but the list of tables and its version
+        roots = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE rootpage > 0 AND name <> 'schema_version'"
+        ).fetchall()
     with (disk / "bridge.db").open("r+b") as file:
-        size = file.seek(0, 2)
-        file.seek(8192)  # behind the list of tables
-        file.write(b"\xff" * (size - 8192))
+        for (page,) in roots:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xff" * 4096)
     with bridge(tmp_path) as running:
         assert running.event() == 503
         assert "malformed" in problems(running)[0]

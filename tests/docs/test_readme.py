@@ -149,7 +149,7 @@ def declared_extras() -> set[str]:
 
 def test_a_command_that_is_not_there_would_be_noticed() -> None:
     assert exists(["perscom-bridge", "check", "--config", "x"])
-    assert not exists(["perscom-bridge", "check", "--live"])
+    assert not exists(["perscom-bridge", "check", "--lively"])
     assert not exists(["make", "coffee"])
     assert not exists(["sudo", "-u", "perscom", "/opt/bin/perscom-brigde", "init"])
     assert not exists(["python", "-m", "pip", "install", '".[everything]"'])

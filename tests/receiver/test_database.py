@@ -418,6 +418,19 @@ class TestReading:
 
         assert asyncio.run(main()) is False
 
+    def test_aread_waits_for_none_of_the_threads_of_the_event_loop(self, database: Database) -> None:
+        async def main() -> int:
+            hang = threading.Event()
+            hanging = [asyncio.create_task(asyncio.to_thread(hang.wait)) for _ in range(64)]
+            try:
+                async with asyncio.timeout(5):
+                    return await database.aread(lambda connection: 7)
+            finally:
+                hang.set()
+                await asyncio.gather(*hanging)
+
+        assert asyncio.run(main()) == 7
+
 
 class TestMigrations:
     def test_a_new_file_has_the_newest_schema_and_the_name_of_its_writer(self, path: Path) -> None:
@@ -531,7 +544,7 @@ class TestProcesses:
             "a fork while threads of the parent write and read",
             "a parent that closes while its child goes on",
             "a parent that is killed in a transaction",
-            "a fork by an event loop that waits for a commit",
+            "a fork by an event loop that waits for the database",
             "a fork while a backup is made",
         ],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -266,6 +266,35 @@ def test_hundreds_come_in_portions_of_which_the_later_know_the_earlier(inbox: SQ
     assert len(seen.calls[1][1]) == 200
 
 
+def test_what_waited_for_long_comes_in_one_call(inbox: SQLiteInbox, clock: Clock) -> None:
+    seen = Seen()
+    seen.raises = DestinationError("off", outcome="permanent")
+    for n in range(40):
+        inbox.add(event("user.updated", n, request_id=str(n), after=n))
+    work(inbox, router_of(seen, late=3600.0))
+    clock.now += 10
+    work(inbox, router_of(seen, late=3600.0))
+    clock.now += 4000
+    seen.raises = None
+    seen.calls.clear()
+    inbox.add(event("user.updated", 41, request_id="new", after=4000))
+    assert inbox.resume("chat")
+    work(inbox, router_of(seen, late=3600.0))
+    clock.now += 10
+    work(inbox, router_of(seen, late=3600.0))
+    assert seen.together == [list(range(40)), [41]]
+
+
+def test_a_few_that_waited_for_long_come_one_by_one(inbox: SQLiteInbox, clock: Clock) -> None:
+    seen = Seen()
+    for n in range(10):
+        inbox.add(event("user.updated", n, request_id=str(n), after=n))
+    work(inbox, router_of(seen, late=3600.0))
+    clock.now += 8000
+    work(inbox, router_of(seen, late=3600.0), 0.5)
+    assert seen.together == [[n] for n in range(10)]
+
+
 def test_a_group_that_cannot_be_told_is_none(inbox: SQLiteInbox, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     def broken(event: Event) -> Group | None:
         raise KeyError("secret")
@@ -277,6 +306,49 @@ def test_a_group_that_cannot_be_told_is_none(inbox: SQLiteInbox, clock: Clock, c
     work(inbox, router)
     assert seen.together == [[1]]
     assert "The group of chat failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "group",
+    [lambda event: event.request_id, lambda event: Group(["r"]), lambda event: Group("\ud800"), lambda event: Group(7)],  # type: ignore[arg-type]
+    ids=["a text", "a list in it", "half a letter in it", "a number in it"],
+)
+def test_a_group_that_is_none_ends_no_worker(
+    inbox: SQLiteInbox, group: Callable[[Event], Group | None], caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = Seen()
+    router = Router()
+    router.add(Handler(key="chat", call=seen, patterns=("*",), group=group))
+    inbox.add(event("user.updated", 1))
+    work(inbox, router)
+    assert seen.together == [[1]]
+    assert "The group of chat failed" in caplog.text
+
+
+@pytest.mark.parametrize("count", [2, 250], ids=["few", "more than fit into one call"])
+def test_nobody_of_it_is_called_before_the_time_of_its_next_attempt(inbox: SQLiteInbox, clock: Clock, count: int) -> None:
+    async def comes_too_late(event_: Event, context: Context) -> Told:
+        if not seen.calls:
+            await inbox.aadd(event("rankrecord.created", 999, after=3))
+            await asyncio.sleep(0.1)
+        return await seen(event_, context)
+
+    seen = Seen()
+    seen.raises = DestinationError("no", outcome="retry", retry_after=300)
+    router = Router()
+    router.add(Handler(key="chat", call=comes_too_late, patterns=("*",), group=by_request))
+    for n in range(count):
+        inbox.add(event("user.updated", n + 1, after=n / 100))
+    work(inbox, router, 0.4)
+    clock.now += 10
+    work(inbox, router, 0.5)
+    clock.now += 299
+    work(inbox, router)
+    assert len(seen.calls) == 1
+    seen.raises = None
+    clock.now += 2
+    work(inbox, router, 0.5)
+    assert sorted(n for ids in seen.together[1:] for n in ids) == [*range(1, count + 1), 999], "each of them once"
 
 
 def test_a_clock_that_was_set_back_parks_no_group_for_longer_than_a_day(inbox: SQLiteInbox, clock: Clock) -> None:
@@ -294,6 +366,8 @@ def test_a_clock_that_was_set_back_parks_no_group_for_longer_than_a_day(inbox: S
 def test_wrong_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="window"):
         Group("x", window=-1)
+    with pytest.raises(ValueError, match="is a text"):
+        Group(None)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="between 0 and 86400 s"):
         Group("x", spread=1e9)
     with pytest.raises(ConfigurationError, match="concurrency of 1"):

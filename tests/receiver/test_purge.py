@@ -154,6 +154,16 @@ class TestPurge:
         assert [pending.event for pending in inbox.database.read(lambda connection: inbox.pending(connection, 10))] == others
         assert inbox.purge_user(USER) == Purged(events=0, dropped=0, overwritten=True)
 
+    def test_several_users_and_what_else_is_kept_about_them_go_with_one_rewrite(self, inbox: SQLiteInbox) -> None:
+        add(inbox, make_event("user.updated"), record(user_id=OTHER), record(user_id=5), make_event("event.created"))
+        notes = f"{ADDRESS} in a table of somebody's own"
+        inbox.database.write(lambda c: c.execute("CREATE TABLE notes (text TEXT)"))
+        inbox.database.write(lambda c: c.execute("INSERT INTO notes VALUES (?)", (notes,)))
+        purged = inbox.purge_user(USER, OTHER, also=lambda connection: connection.execute("DELETE FROM notes"))
+        assert purged == Purged(events=2, dropped=2, overwritten=True)
+        inbox.close()
+        assert ADDRESS.encode() not in everything(inbox.database.path.parent)
+
     def test_an_application_from_before_the_user_was_one_is_found_by_its_address(self, inbox: SQLiteInbox) -> None:
         add(inbox, make_event("submission.created", email_address=ADDRESS), make_event("user.updated"))
         assert inbox.purge_user(USER).events == 2

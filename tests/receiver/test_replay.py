@@ -193,15 +193,3 @@ def test_another_site_has_nothing_to_do_with_it(inbox: SQLiteInbox, clock: Clock
     assert other.missed("new", everything).rows == (2,)
     assert other.replay("new", [1, 2]) == 1
     assert tasks(inbox, "new") == []
-
-
-def test_a_lane_can_be_paused_from_outside_once(inbox: SQLiteInbox) -> None:
-    add(inbox, "rankrecord.created")
-    plan(inbox, "chat")
-    pause = lambda name: inbox.database.write(lambda connection: inbox.queue.pause(connection, name, "It is gone."))  # noqa: E731
-    assert pause("chat")
-    assert not pause("chat")
-    assert not pause("nobody")
-    assert claimed(inbox, "chat") == []
-    assert inbox.resume("chat")
-    assert len(claimed(inbox, "chat")) == 1

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bridge_process import HEAD, SECRET
 
@@ -48,7 +49,9 @@ class FastBridge:
     def __init__(self, folder: Path, chat: ChatStandIn, start: float) -> None:
         self.chat = chat
         self.bot = chat.telegram_bot(name="Adjutant")
-        self.chats = {name: chat.telegram_chat(name=name) for name in ("telegram", "second", "third", "fourth", "fifth")}
+        self.chats: dict[str, Any] = {
+            name: chat.telegram_chat(name=name) for name in ("telegram", "second", "third", "fourth", "fifth")
+        }
         self.channels = {name: chat.slack_channel(name=name) for name in ("slack", "staff")}
         self.webhooks = {name: chat.discord_webhook(name=name) for name in ("discord", "elsewhere")}
         self.webhooks["hook"] = chat.slack_webhook(name="hook")

@@ -72,7 +72,7 @@ def without(seen: str, wanted: str) -> str:
         shared += 1
     if shared < len(wanted):
         assert seen[shared] == "…"
-    cut = seen.startswith("…", shared) and not re.fullmatch(r"…\(\d+more\)", seen[shared:])
+    cut = seen.startswith("…", shared) and not re.fullmatch(r"…:?\(\d+more\).*", seen[shared:])
     return seen[shared + cut :]
 
 

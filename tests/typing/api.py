@@ -36,10 +36,12 @@ from perscom_receiver import (
     ConfigurationError,
     Context,
     DestinationError,
+    Done,
     Event,
     Group,
     Handler,
     MalformedEvent,
+    Missed,
     PerscomError,
     PerscomMessage,
     Purged,
@@ -172,6 +174,8 @@ assert_type(VerificationError("x").status, int)
 assert_type(MalformedEvent("x").answer, str)
 assert_type(DestinationError("x", outcome="retry").retry_after, float | None)
 DestinationError("x", outcome="never")  # type: ignore[arg-type]
+assert_type(DestinationError("x", outcome="retry", retry_after=1, pace="chat/bot/").pace, str | None)
+assert_type(Done(receipt=None, rest=1.5, flaw="half of it").rest, float)
 tree: list[type[PerscomError]] = [VerificationError, MalformedEvent, Refusal, ConfigurationError, DestinationError]
 
 # Router, Receiver, Worker
@@ -241,6 +245,10 @@ assert_type(restored.waiting, int)
 assert_type(restored.replaced, Path | None)
 assert_type(restored.since, int | None)
 assert_type(database.rewrite(), bool)
+missed = inbox.missed("discord", lambda event: event.name == "webhook.test", since=0.0)
+assert_type(missed, Missed)
+assert_type((missed.rows, missed.gone), tuple[tuple[int, ...], int])
+assert_type(inbox.replay("discord", missed.rows), int)
 purged = inbox.purge_user(7)
 assert_type(purged, Purged)
 assert_type((purged.events, purged.dropped, purged.overwritten), tuple[int, int, bool])

@@ -48,7 +48,8 @@ def render(
 
     ``directory`` knows names for the ids in a payload. Without one the payload alone is read, and what it does not say is
     left out of the sentence. Of an automation's own payload the text under ``title`` and under ``content``, ``text`` or
-    ``message`` is shown; without such a text, what is certain from the event's name. Never raises, whatever is in the event.
+    ``message`` is shown, and with it the ``fields`` and the ``link``; without any text, what is certain from the event's name.
+    Never raises, whatever is in the event.
 
     ``language`` is one of :data:`perscom_adapters.LANGUAGES` (ValueError for others); what people wrote is not translated.
     ``timezone`` is the community's, for platforms that do not show each reader their own time. ``show`` names what is private

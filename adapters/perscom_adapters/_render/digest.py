@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from perscom_adapters._languages import Language
-from perscom_adapters._message import Block, Bold, BulletList, Inline, Message, Paragraph, Text, Time, plain
+from perscom_adapters._message import Block, Bold, BulletList, Inline, Link, Message, Paragraph, Text, Time, plain
 from perscom_adapters._text import ELLIPSIS, cut, one_line
 from perscom_adapters._words import WORDS
 from perscom_receiver import Event
@@ -42,8 +42,8 @@ class Part(msgspec.Struct, kw_only=True):
 
     def remark(self, message: Message) -> None:
         """Say ``message`` beside it, unless that is said already."""
-        said = (self.message.title, (), ()), *map(_told, self.remarks)
-        if _told(message) not in said:
+        known = [(self.message.title, (), (), url) for url in (None, self.message.url)]
+        if _told(message) not in (*known, *map(_told, self.remarks)):
             self.remarks.append(message)
 
 
@@ -64,10 +64,11 @@ def digest(parts: Sequence[Part], language: Language, *, member: str | None = No
     counts = _counts(parts, language)
     url, *other_urls = {part.message.url for part in parts}
     image, *other_images = {part.message.image for part in parts}
+    in_lines = times or len(parts) > _SECTIONS
     return msgspec.structs.replace(
         lead,
         title=cut(language.say("digest.member", member=member, counts=counts) if member else counts, TITLE_LENGTH),
-        blocks=tuple(_lines(parts, times=times) if times or len(parts) > _SECTIONS else _sections(parts)),
+        blocks=tuple(_lines(parts, times=times) if in_lines else _sections(parts, linked=bool(other_urls))),
         fields=(),
         url=None if other_urls else url,
         image=None if other_images else image,
@@ -93,9 +94,10 @@ def _kind(part: Part) -> str:
     return _CHANGE if part.event.resource in RECORDS and part.event.action != "created" else part.message.word
 
 
-def _sections(parts: Sequence[Part]) -> Iterator[Block]:
+def _sections(parts: Sequence[Part], *, linked: bool) -> Iterator[Block]:
     for part in parts:
-        title, blocks = Bold((Text(part.message.title),)), _contents(part.message)
+        title = Bold((_headline(part.message) if linked else Text(part.message.title),))
+        blocks = _contents(part.message)
         match next(blocks, None):
             case Paragraph(parts=byline):
                 yield Paragraph((title, Text("\n"), *byline))
@@ -122,7 +124,7 @@ def _line(part: Part, *, times: bool) -> tuple[Inline, ...]:
 
 def _remarks(part: Part) -> Iterator[Block]:
     for remark in part.remarks[:_LINES]:
-        yield Paragraph((Text(remark.title),))
+        yield Paragraph((_headline(remark),))
         yield from _contents(remark)
     if len(part.remarks) > _LINES:
         yield Paragraph((Text(_more(len(part.remarks) - _LINES, part.message.more)),))
@@ -138,8 +140,12 @@ def _contents(message: Message) -> Iterator[Block]:
         yield Paragraph(tuple(facts))
 
 
+def _headline(message: Message) -> Inline:
+    return Text(message.title) if message.url is None else Link(message.title, message.url)
+
+
 def _told(message: Message) -> tuple[object, ...]:
-    return message.title, message.blocks, message.fields
+    return message.title, message.blocks, message.fields, message.url
 
 
 def _more(count: int, more: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from ._discord_replies import Refused, message, rate_headers, refused, reply, too_many
+from ._discord_replies import Refused, message, rate_headers, refused, reply, too_many, webhook_shown
 from ._discord_requests import Call, check_query, form_of, json_of, read_path
 from ._discord_rules import NOT_PLAYED, is_empty, pings
 from ._platform import Arrival, Incoming, Posted, Reply
@@ -71,6 +71,15 @@ class Discord:
             self._archived.add(thread_id)
         return thread_id
 
+    def archive_thread(self, thread_id: str) -> None:
+        """What a moderator does, with a lock: a webhook cannot open it again."""
+        self._archived.add(thread_id)
+
+    def delete_thread(self, thread_id: str) -> None:
+        """What a moderator does: from now on it is unknown, with all that stands in it."""
+        del self._threads[thread_id]
+        self._messages = {key: posted for key, posted in self._messages.items() if posted.channel_id != thread_id}
+
     def delete_webhook(self, url: str) -> None:
         """What an owner does in Discord's settings: from now on the address is unknown."""
         del self._webhooks[self._at(url).id]
@@ -92,9 +101,10 @@ class Discord:
             headers = self._counted(webhook, request)
             check_query(request, strict=self._strict)
             if request.method == "GET" and not call.message_id:
-                return Reply(200, shown(webhook).body, {**headers, **shown(webhook).headers}), replace(arrival, status=200)
-            answer, posted = self._act(webhook, call, request)
-            arrival = replace(arrival, message_id=posted.message_id, channel_id=posted.channel_id, pings=posted.pings)
+                answer = reply(200, webhook_shown(webhook.id, webhook.token, webhook.name, webhook.channel_id))
+            else:
+                answer, posted = self._act(webhook, call, request)
+                arrival = replace(arrival, message_id=posted.message_id, channel_id=posted.channel_id, pings=posted.pings)
         except Refused as refusal:
             answer = refusal.reply
             arrival = replace(arrival, refusal=str(refusal), mistake=NOT_PLAYED in str(refusal))

@@ -12,7 +12,7 @@ from ._discord_checks import Problem
 from ._platform import Posted, Reply
 from ._rates import Rate, Standing
 
-__all__ = ["Refused", "bad_form", "message", "rate_headers", "refused", "reply", "too_many"]
+__all__ = ["Refused", "bad_form", "message", "rate_headers", "refused", "reply", "too_many", "webhook_shown"]
 
 _JSON: Final = {"Content-Type": "application/json"}
 
@@ -100,6 +100,20 @@ def message(posted: Posted, webhook_id: str) -> dict[str, object]:
         "edited_timestamp": posted.edited_at and posted.edited_at.isoformat(),
         "flags": payload.get("flags") or 0,
         "components": [],
+    }
+
+
+def webhook_shown(webhook_id: str, token: str, name: str, channel_id: str) -> dict[str, object]:
+    """A webhook as Discord shows it to whoever has its address."""
+    return {
+        "application_id": None,
+        "avatar": None,
+        "channel_id": channel_id,
+        "guild_id": "1400000000000000000",
+        "id": webhook_id,
+        "name": name,
+        "type": 1,
+        "token": token,
     }
 
 

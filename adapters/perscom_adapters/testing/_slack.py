@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from ._platform import Arrival, Incoming, Posted, Refused, Reply, json_of
 from ._rates import Rate, Windows
 from ._slack_checks import NOT_PLAYED
 from ._slack_replies import edited, ok, posted_as, refused, too_many, webhook_ok, webhook_refused
-from ._slack_requests import Call, arguments_of, message_of, read_path, token_of
+from ._slack_requests import READS, Call, arguments_of, channel_of, message_of, read_path, token_of
 from ._slack_rules import pings
 
 __all__ = ["Slack"]
@@ -36,8 +37,8 @@ class _Webhook(msgspec.Struct, frozen=True, kw_only=True):
 class Slack:
     """One workspace with any number of channels and webhooks, and one app with a bot.
 
-    ``rate`` is for each channel, as in Slack for posts of both kinds together; None is no limit. With ``strict`` it refuses
-    arguments that Slack would ignore.
+    ``rate`` is for each channel, as in Slack for posts of both kinds together, and for edits; None is no limit. With ``strict``
+    it refuses arguments that Slack would ignore.
     """
 
     name = "slack"
@@ -45,12 +46,15 @@ class Slack:
     def __init__(self, *, strict: bool, rate: Rate | None) -> None:
         self.token = f"xoxb-{secrets.randbelow(10**12)}-{secrets.token_hex(12)}"
         """The token of the bot."""
+        self._scopes: tuple[str, ...] = ("chat:write",)
         self._strict = strict
         self._rate = rate
         self._windows = Windows()
         self._channels: dict[str, _Channel] = {}
         self._webhooks: dict[str, _Webhook] = {}
         self._messages: dict[tuple[str, str], Posted] = {}  # (channel, ts) -> what stands there
+        self._deleted: set[tuple[str, str]] = set()  # with answers, which stay: the place is the head of their thread
+        self._gone: set[tuple[str, str]] = set()  # without
         self._last = 0
 
     # What a test arranges.
@@ -68,10 +72,22 @@ class Slack:
         self._channels[channel.id] = channel
         return channel.id
 
+    def allow(self, scopes: Iterable[str]) -> None:
+        """Let the app have these scopes and no others. It begins with ``chat:write`` alone."""
+        self._scopes = tuple(scopes)
+
     def archive(self, place: str) -> None:
         """Archive a channel, named by its ID or by the address of its webhook."""
         channel_id = self._at(place) if "/" in place else place
         self._channels[channel_id] = replace(self._channels[channel_id], archived=True)
+
+    def delete_message(self, channel_id: str, ts: str) -> None:
+        """What an admin does. A thread goes on below the place where its first message was, if somebody had answered it."""
+        del self._messages[channel_id, ts]
+        if any(key[0] == channel_id and posted.payload.get("thread_ts") == ts for key, posted in self._messages.items()):
+            self._deleted.add((channel_id, ts))
+        else:
+            self._gone.add((channel_id, ts))
 
     def delete_webhook(self, url: str) -> None:
         """What an owner does in the app's settings: from now on the address is unknown."""
@@ -91,8 +107,10 @@ class Slack:
         try:
             channel = self._admitted(call, request)
             if channel is None:
-                return ok(team_id=_TEAM, user_id="U0STANDIN", bot_id="B0STANDIN"), replace(arrival, status=200)
+                return self._who(request), replace(arrival, status=200)
             arrival = replace(arrival, destination=channel.name, channel_id=channel.id)
+            if call.method in READS:
+                return self._shown(channel), replace(arrival, status=200)
             self._count(channel, call, request)
             answer, posted = self._act(channel, call, request)
             arrival = replace(arrival, message_id=posted.message_id, pings=posted.pings)
@@ -119,7 +137,7 @@ class Slack:
         return channel
 
     def _channel_of_bot(self, method: str, request: Incoming) -> _Channel | None:
-        if method not in ("auth.test", "chat.postMessage", "chat.update"):
+        if method not in (*READS, "chat.postMessage", "chat.update"):
             raise refused("unknown_method", cause=NOT_PLAYED)
         if not (token := token_of(request.headers)):
             raise refused("not_authed")
@@ -127,20 +145,38 @@ class Slack:
             raise refused("invalid_auth")
         if method == "auth.test":
             return None
-        body = json_of(request.body)
-        named = body.get("channel") if isinstance(body, dict) else None
+        needed = "channels:read" if method in READS else "chat:write"
+        if needed not in self._scopes:
+            raise refused("missing_scope", needed=needed, provided=",".join(self._scopes))
+        named = channel_of(method, request)
+        if named is None and method in READS:
+            raise refused("invalid_arguments", "missing required field: channel")
         channel = self._channels.get(named) if isinstance(named, str) else None
         if channel is None:
             raise refused("channel_not_found")
+        if method in READS:
+            return channel
         if not channel.member:
             raise refused("not_in_channel")
         if channel.archived:
             raise refused("is_archived")
         return channel
 
+    def _who(self, request: Incoming) -> Reply:
+        """The answer to ``auth.test``; the scopes are in a header."""
+        who = {"url": "https://standin.slack.com/", "team": "Stand-in", "user": "standin", "is_enterprise_install": False}
+        return ok({"X-OAuth-Scopes": ",".join(self._scopes)}, **who, team_id=_TEAM, user_id="U0STANDIN", bot_id="B0STANDIN")
+
+    def _shown(self, channel: _Channel) -> Reply:
+        """The answer to ``conversations.info``."""
+        kind = {"is_channel": True, "is_group": False, "is_im": False, "is_mpim": False, "is_private": False}
+        shown = {"id": channel.id, "name": channel.name, "is_member": channel.member, "is_archived": channel.archived}
+        return ok(channel={**shown, **kind, "created": 1_700_000_000, "creator": "U0STANDIN", "is_general": False})
+
     def _count(self, channel: _Channel, call: Call, request: Incoming) -> None:
         if self._rate is not None:
-            standing = self._windows.count(channel.id, self._rate, request.at)
+            kind = "edits" if call.method == "chat.update" else "posts"  # by whatever method
+            standing = self._windows.count(f"{channel.id} {kind}", self._rate, request.at)
             if not standing.allowed:
                 raise too_many(standing, request.at, webhook=not call.method)
 
@@ -156,7 +192,9 @@ class Slack:
 
     def _post(self, channel: _Channel, body: dict[str, Any], request: Incoming) -> Posted:
         thread = body.get("thread_ts")
-        if thread is not None and (channel.id, thread) not in self._messages:
+        if (channel.id, thread) in self._gone:  # Slack says nothing (slack-go/slack#1571)
+            body = {key: value for key, value in body.items() if key != "thread_ts"}
+        elif thread is not None and (channel.id, thread) not in (*self._messages, *self._deleted):
             raise refused("cannot_reply_to_message") if "channel" in body else webhook_refused(400, "invalid_thread_ts")
         posted = Posted(
             platform=self.name,

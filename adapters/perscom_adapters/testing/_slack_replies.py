@@ -34,14 +34,14 @@ def bad_message(refusal: Refusal) -> Refused:
     return webhook_refused(400, word, str(refusal))
 
 
-def ok(**body: object) -> Reply:
+def ok(headers: Mapping[str, str] = {}, **body: object) -> Reply:
     """A success of the Web API."""
-    return Reply(200, json.dumps({"ok": True, **body}).encode(), _JSON)
+    return Reply(200, json.dumps({"ok": True, **body}).encode(), {**_JSON, **headers})
 
 
-def refused(word: str, *messages: str, cause: str = "") -> Refused:
+def refused(word: str, *messages: str, cause: str = "", **more: object) -> Refused:
     """An error of the Web API, whose status is 200 all the same."""
-    body: dict[str, object] = {"ok": False, "error": word}
+    body: dict[str, object] = {"ok": False, "error": word, **more}
     if messages:
         body |= {"errors": messages, "response_metadata": {"messages": [f"[ERROR] {message}" for message in messages]}}
     return Refused(Reply(200, json.dumps(body).encode(), _JSON), cause or word)

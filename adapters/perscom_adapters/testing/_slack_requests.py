@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -12,10 +13,12 @@ from ._platform import Incoming, json_of
 from ._slack_replies import bad_arguments, bad_message, refused, webhook_refused
 from ._slack_rules import POST, UPDATE, WEBHOOK, refusal
 
-__all__ = ["Call", "arguments_of", "message_of", "read_path", "token_of"]
+__all__ = ["READS", "Call", "arguments_of", "channel_of", "message_of", "read_path", "token_of"]
 
 _HOOK: Final = re.compile(r"/services/(?P<team>T[A-Z0-9]+)/(?P<hook>B[A-Z0-9]+)/(?P<token>[^/]+)/?")
 _METHOD: Final = re.compile(r"/api/(?P<method>[a-z]+\.[A-Za-z.]+)")
+READS: Final = ("auth.test", "conversations.info")
+"""Methods that change nothing. They take a GET as well, and their arguments in the query or as a form, but not as JSON."""
 _ARGUMENTS: Final = {"chat.postMessage": POST, "chat.update": UPDATE}
 
 
@@ -30,11 +33,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_path(method: str, path: str) -> Call | None:
     """The call that method and path make; None if Slack knows no such call."""
-    if method != "POST":
-        return None
-    if match := _HOOK.fullmatch(path):
+    if (match := _METHOD.fullmatch(path)) and (method == "POST" or (method == "GET" and match["method"] in READS)):
+        return Call(method=match["method"])
+    if (match := _HOOK.fullmatch(path)) and method == "POST":
         return Call(team=match["team"], hook=match["hook"], token=match["token"])
-    return Call(method=match["method"]) if (match := _METHOD.fullmatch(path)) else None
+    return None
 
 
 def message_of(request: Incoming, *, strict: bool) -> dict[str, Any]:
@@ -55,6 +58,16 @@ def arguments_of(method: str, request: Incoming, *, strict: bool) -> dict[str, A
     if found := refusal(body, _ARGUMENTS[method], strict=strict):
         raise bad_arguments(found)
     return body
+
+
+def channel_of(method: str, request: Incoming) -> object:
+    """The channel that a call names, whatever it is; None if it names none."""
+    if method in READS:
+        is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        form = dict(parse_qsl(request.body.decode("utf-8", "replace"))) if is_form else {}
+        return {**request.query, **form}.get("channel")
+    body = json_of(request.body)
+    return body.get("channel") if isinstance(body, dict) else None
 
 
 def token_of(headers: Mapping[str, str]) -> str:

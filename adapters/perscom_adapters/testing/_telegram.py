@@ -88,6 +88,14 @@ class Telegram:
         chat = self._chats[chat_id]
         self._change(chat_id, closed=chat.closed | {chat.topics[name]})
 
+    def allow_topics(self, chat_id: int) -> None:
+        """Make the bots administrators who may manage the topics of the chat."""
+        self._change(chat_id, manages_topics=True)
+
+    def delete_message(self, chat_id: int, message_id: int) -> None:
+        """What an administrator does: from now on the message is unknown."""
+        del self._messages[chat_id, message_id]
+
     def kick(self, chat_id: int) -> None:
         """Remove the bots from the chat; in a private one, its owner blocks them."""
         kind = self._chats[chat_id].kind
@@ -133,10 +141,14 @@ class Telegram:
                 return ok({**bot.shown(), "can_join_groups": True}), replace(arrival, status=200)
             if "text" in METHODS[method]:
                 shown(read)  # the text is looked at before the chat
-            chat = self._chat(read)
+            chat = self._chat(read, method)
             arrival = replace(arrival, destination=chat.name, channel_id=str(chat.id))
             if method == "getChat":
                 return ok(chat.in_full()), replace(arrival, status=200)
+            if method == "getChatMember":
+                return ok(self._member(bot, chat, read)), replace(arrival, status=200)
+            if method == "createForumTopic":
+                return ok(self._new_topic(chat, read["name"])), replace(arrival, status=200)
             self._count(bot, chat, request)
             posted = self._post(bot, chat, read, request) if method == "sendMessage" else self._edit(bot, chat, read, request)
             answer = ok(message(posted, chat.shown(), bot.shown()))
@@ -159,7 +171,19 @@ class Telegram:
             raise refused(404, f"Not Found: method not found ({NOT_PLAYED})")
         return bot, method
 
-    def _chat(self, read: Mapping[str, Any]) -> Chat:
+    def _new_topic(self, chat: Chat, name: str) -> Mapping[str, object]:
+        if refusal := chat.refusal_of_topic(name):
+            raise refused(400, f"Bad Request: {refusal}")
+        number = self._next()
+        self._change(chat.id, topics={**chat.topics, name if name not in chat.topics else f"{name} {number}": number})
+        return {"message_thread_id": number, "name": name, "icon_color": 0x6FB9F0}
+
+    def _member(self, bot: Bot, chat: Chat, read: Mapping[str, Any]) -> Mapping[str, object]:
+        if read["user_id"] != bot.id:
+            raise refused(400, f"Bad Request: members other than the bot itself ({NOT_PLAYED})")
+        return chat.member(bot)
+
+    def _chat(self, read: Mapping[str, Any], method: str) -> Chat:
         named = read.get("chat_id")
         if named is None:
             raise refused(400, "Bad Request: chat_id is empty")
@@ -170,8 +194,10 @@ class Telegram:
         if chat.moved_to is not None:
             description = "Bad Request: group chat was upgraded to a supergroup chat"
             raise refused(400, description, migrate_to_chat_id=chat.moved_to)
-        if chat.refusal:
-            raise refused(403 if chat.refusal.startswith("Forbidden") else 400, chat.refusal)
+        if chat.refusal.startswith("Forbidden"):
+            raise refused(403, chat.refusal)
+        if chat.refusal and method not in ("getChat", "getChatMember"):  # who may not post may still look
+            raise refused(400, chat.refusal)
         return chat
 
     def _count(self, bot: Bot, chat: Chat, request: Incoming) -> None:
@@ -194,6 +220,10 @@ class Telegram:
             raise refused(400, "Bad Request: message thread not found")
         if topic in chat.closed:
             raise refused(400, "Bad Request: TOPIC_CLOSED")
+        reply = read.get("reply_parameters", {})
+        answered = (chat.id, int(reply["message_id"])) if reply else None
+        if answered is not None and answered not in self._messages and not reply.get("allow_sending_without_reply"):
+            raise refused(400, "Bad Request: message to be replied not found")
         number = self._next()
         posted = Posted(
             platform=self.name,

@@ -51,6 +51,13 @@ _BUSINESS: Final = {"business_connection_id": Argument(("String",), played=False
 METHODS: Final[Mapping[str, Mapping[str, Argument]]] = {
     "getMe": {},
     "getChat": {"chat_id": _CHAT},
+    "getChatMember": {"chat_id": _CHAT, "user_id": Argument(("Integer",), required=True)},
+    "createForumTopic": {
+        "chat_id": _CHAT,
+        "name": Argument(("String",), required=True),
+        "icon_color": Argument(("Integer",), played=False),
+        "icon_custom_emoji_id": Argument(("String",), played=False),
+    },
     "sendMessage": {
         **_BUSINESS,
         "chat_id": _CHAT,
@@ -62,7 +69,7 @@ METHODS: Final[Mapping[str, Mapping[str, Argument]]] = {
         "allow_paid_broadcast": Argument(("Boolean",), played=False),
         "message_effect_id": Argument(("String",), played=False),
         "suggested_post_parameters": Argument(("SuggestedPostParameters",), played=False),
-        "reply_parameters": Argument(("ReplyParameters",), played=False),
+        "reply_parameters": Argument(("ReplyParameters",)),
         "reply_markup": Argument(
             ("InlineKeyboardMarkup", "ReplyKeyboardMarkup", "ReplyKeyboardRemove", "ForceReply"), played=False
         ),
@@ -173,10 +180,18 @@ def _preview(value: object) -> dict[str, Any] | None:
     return options if options is not None and set(options) <= known else None
 
 
+def _reply(value: object) -> dict[str, Any] | None:
+    parameters = _object(value)
+    if parameters is not None and not set(parameters) <= {"message_id", "allow_sending_without_reply"}:
+        raise Wrong(f"reply_parameters {NOT_PLAYED}")
+    return parameters if parameters is not None and _integer(parameters.get("message_id")) is not None else None
+
+
 _READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "String": _string,
     "Integer": _integer,
     "Boolean": _boolean,
     "Array of MessageEntity": _array,
     "LinkPreviewOptions": _preview,
+    "ReplyParameters": _reply,
 }

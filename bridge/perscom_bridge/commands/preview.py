@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 HTML = "html"
+WEBHOOK = "webhook"
 LARGEST = 5 * 2**20
 """Bytes. What the receiver takes of a body, and PERSCOM never reaches."""
 RANK_TYPES = {"demotion": 1, "lateral": 2, "transfer": 3}
@@ -36,7 +37,7 @@ RANK_TYPES = {"demotion": 1, "lateral": 2, "transfer": 3}
     "--as",
     "forms",
     metavar="LIST",
-    help="Platforms, with commas between them; html makes a page of them.  [default: all]",
+    help="Platforms, with commas between them; html makes a page of them. Alone: webhook, the request.  [default: all]",
 )
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the page to FILE.")
 @click.option("--language", metavar="CODE", help="Write it in this language.  [default: the configuration's, else en]")
@@ -53,9 +54,13 @@ def command(what: str, forms: str | None, output: Path | None, language: str | N
     perscom-bridge preview body.json --as discord
     perscom-bridge preview event --as html -o event.html
     perscom-bridge preview award --language fr
+    perscom-bridge preview award --as webhook
 
     Needs no configuration. With one, links lead to the address of your PERSCOM as they will, and your own wording is used.
     """
+    if forms is not None and forms.strip().lower() == WEBHOOK:
+        click.echo(_requests(what, config))
+        return
     platforms, as_page = _forms(forms)
     if output is not None and not as_page:
         raise click.UsageError("-o is for a page: add --as html.")
@@ -80,6 +85,19 @@ def command(what: str, forms: str | None, output: Path | None, language: str | N
     _write(page(cards, note=note, at=event.created, word=message.word, names=names), output)
 
 
+def _requests(what: str, config: Path) -> str:
+    """What each webhook in the configuration would get."""
+    from .._load import load
+    from ..platforms.webhook import WebhookPlace
+    from ..preview.request import request_text
+
+    event, origin = _event(what)
+    places = [(one.name, one.place) for one in load(config).destinations if isinstance(one.place, WebhookPlace)]
+    if not places:
+        raise Failure(f'{config} has no destination of type "{WEBHOOK}".')
+    return "\n".join([_about(event, origin), "", *(request_text(name, place, event) for name, place in places)])
+
+
 def _forms(text: str | None) -> tuple[list[str], bool]:
     """The platforms to show, and whether on a page."""
     from .._problems import did_you_mean, hide
@@ -89,7 +107,7 @@ def _forms(text: str | None) -> tuple[list[str], bool]:
     for name in named:
         if name not in PLATFORMS and name != HTML:
             near = did_you_mean(name, (*PLATFORMS, HTML))
-            known = f"{', '.join(PLATFORMS)}; {HTML} makes a page of them"
+            known = f"{', '.join(PLATFORMS)}; {HTML} makes a page of them; {WEBHOOK} stands alone"
             raise Failure(f'"{hide(name)}" is no platform.{near}      Known: {known}')
     return [name for name in named if name != HTML] or list(PLATFORMS), HTML in named
 

@@ -20,7 +20,7 @@ __all__ = ["command"]
 @config_option
 @click.pass_context
 def command(context: click.Context, config: Path) -> None:
-    """Post a sample promotion, marked as a sample, to each destination.
+    """Post a sample promotion, marked as a sample, to each destination. A webhook gets PERSCOM's own test.
 
     Needs no PERSCOM and no running service. Exit status 1 when a destination did not take it.
     """
@@ -35,7 +35,9 @@ def command(context: click.Context, config: Path) -> None:
 
 
 async def _post_samples(config: Config) -> bool:
+    from perscom_adapters import Forwards
     from perscom_receiver import DestinationError
+    from perscom_receiver.testing import make_event
 
     from ..sample import sample_message
     from ..service import destinations_of
@@ -45,10 +47,15 @@ async def _post_samples(config: Config) -> bool:
     async with destinations_of(config) as destinations:
         for entry, destination in destinations:
             try:
-                await destination.send(message)
+                if isinstance(destination, Forwards):
+                    event = make_event("webhook.test")
+                    await destination.forward(event)
+                    said = f"forwarded. Look there for: {event.name}, id {event.id[:12]}"
+                else:
+                    await destination.send(message)
+                    said = f"posted. Look there for: {message.title}"
             except DestinationError as error:
                 well = False
-                click.echo(f"{community}{entry.name}: not posted. {error}")
-            else:
-                click.echo(f"{community}{entry.name}: posted. Look there for: {message.title}")
+                said = f"not posted. {error}"
+            click.echo(f"{community}{entry.name}: {said}")
     return well

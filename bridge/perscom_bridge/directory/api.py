@@ -111,8 +111,8 @@ class PerscomApi:
         self._kept: dict[Key, _Kept] = {}
         self._asking: dict[Key, asyncio.Task[None]] = {}
         self._off: dict[str, float] = {}
-        self._told: set[str] = set()
-        self._told_of_kinds: set[str] = set()  # what a success elsewhere says nothing about
+        self._told: dict[str, str] = {}  # what stands in the log now, by what is the same in each such line
+        self._told_of_kinds: dict[str, str] = {}  # what a success elsewhere says nothing about
 
     def name(self, kind: str, key: int) -> str | None:
         """The name that was last answered, also while a newer one is being asked for."""
@@ -131,6 +131,15 @@ class PerscomApi:
                 self._begin(kind, numbers[start : start + AT_ONCE])
         if waiting := {self._asking[key] for key in wanted if key in self._asking}:
             await asyncio.wait(waiting, timeout=patience)
+
+    async def complaints(self, patience: float) -> list[str]:
+        """Ask for one name of each kind, for at most so many seconds. What is to be mended, as sentences; perhaps nothing."""
+        wanted = [(kind, 1) for kind in _PATHS]
+        await self.ask(wanted, patience)
+        found = [*self._told.values(), *self._told_of_kinds.values()]
+        if not found and not all(key in self._kept for key in wanted):
+            found.append("PERSCOM's API does not answer now, or asks for a rest. Try it again in a minute.")
+        return found
 
     def forget(self) -> None:
         """Forget all names: a person is to be forgotten."""
@@ -253,11 +262,11 @@ class PerscomApi:
         self._tell("{}", how, self._told)
         raise _Silence
 
-    def _tell(self, text: str, detail: str, told: set[str]) -> None:
+    def _tell(self, text: str, detail: str, told: dict[str, str]) -> None:
         """Once in the log, until it works again."""
         if text not in told:
-            told.add(text)
-            _log.warning("PERSCOM's API %s Until it does, names that no event has told are left out.", text.format(detail))
+            told[text] = f"PERSCOM's API {text.format(detail)}"
+            _log.warning("%s Until it does, names that no event has told are left out.", told[text])
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

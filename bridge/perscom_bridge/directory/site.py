@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from perscom_adapters import Directory
 from perscom_receiver import Event, MalformedEvent, Purged, SQLiteInbox, Unavailable
 
+from .. import threads
 from . import store
 from .facts import STANDING, Facts, Key, asked_by, facts_of
 from .images import image_key
@@ -18,6 +19,8 @@ from .names import Learned, Names
 from .standing import action_of
 
 if TYPE_CHECKING:
+    from perscom_receiver.queue import Connection
+
     from ..config import Api, Images
     from .api import PerscomApi
 
@@ -70,10 +73,14 @@ class SiteDirectory:
             _log.warning("Names are still being learned from what is stored: a message goes out without some of them.")
         except Exception as error:  # noqa: BLE001 - a name is never worth a message
             _log.warning("Names could not be read: %s", error)
-        view = _View(self._names or Names(), events, self._images, self._api)
+        view = self.known(events)
         if self._api is not None and (lacking := view.lacking(events)):
             await self._api.ask(lacking)
         return view
+
+    def known(self, events: Sequence[Event]) -> _View:
+        """The same without waiting for anything: what is in memory."""
+        return _View(self._names or Names(), events, self._images, self._api)
 
     @asynccontextmanager
     async def tended(self) -> AsyncIterator[None]:
@@ -170,9 +177,9 @@ class SiteDirectory:
 
 
 class _View:
-    """The directory as of before some events of one action."""
+    """The directory as of before some events."""
 
-    def __init__(self, names: Names, events: Iterable[Event], images: Images, api: PerscomApi | None) -> None:
+    def __init__(self, names: Names, events: Sequence[Event], images: Images, api: PerscomApi | None) -> None:
         self._names = names
         self._api = api
         self._images = images
@@ -201,7 +208,12 @@ class _View:
 
 def forget(inbox: SQLiteInbox, members: Sequence[int]) -> Purged:
     """Forget all that is stored about users of PERSCOM, by number, their names included. Blocks while the file is rewritten."""
-    return inbox.purge_user(*members, also=lambda connection: store.forget_people(connection, inbox.site, members))
+
+    def forget_too(connection: Connection) -> None:
+        store.forget_people(connection, inbox.site, members)
+        threads.forget(connection, inbox.site, members)
+
+    return inbox.purge_user(*members, also=forget_too)
 
 
 def _facts(body: bytes) -> Facts | None:

@@ -18,8 +18,6 @@ __all__ = ["History", "Seen", "action_of", "observed", "value_before", "without_
 
 LONGEST: Final = 16
 """Sightings, two for each value. A dead letter that is tried again after more changes than that is told without an old rank."""
-
-
 LATEST: Final = 3600 * 10**6
 """Microseconds by which an event may arrive behind one that was created after it. PERSCOM's retries end within minutes."""
 
@@ -56,7 +54,7 @@ def observed(history: History, new: Seen) -> History:
 
 
 def without_repeats(history: Sequence[Seen], *, until: float = inf) -> list[Seen]:
-    """``history`` without what lies between the first and the last sighting of a value, as far as nothing can come in between any more."""
+    """``history`` without what lies between the first and the last sighting of a value, up to ``until``."""
     kept: list[Seen] = []
     for seen in history:
         if len(kept) > 1 and kept[-1].at < until and kept[-2].value == kept[-1].value == seen.value:

@@ -88,7 +88,7 @@ def load(connection: Connection, site: str) -> Loaded:
     return Loaded(
         Names(
             [((kind, number), Name(name, created)) for kind, number, name, created in reversed(names)],
-            [((kind, member), _decode_history(history)) for kind, member, history in reversed(histories)],
+            [((kind, member), _history(history)) for kind, member, history in reversed(histories)],
         ),
         mark,
         forgotten,
@@ -165,6 +165,13 @@ def _is_settled(connection: Connection, event: int) -> bool:
         (event,),
     ).fetchone()
     return row is None
+
+
+def _history(text: str) -> History:
+    try:
+        return _decode_history(text)
+    except msgspec.DecodeError:  # another version wrote it, or somebody did
+        return ()
 
 
 def _forgotten(connection: Connection, site: str) -> int:

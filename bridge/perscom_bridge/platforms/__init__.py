@@ -1,4 +1,5 @@
-"""The chat platforms that a destination may be on. A further one is a module beside these and a line below.
+"""The chat platforms that a destination may be on, and what else it may be. A further one is a module beside these and a line
+below.
 
 Nothing here loads a platform's library: a configuration is judged without any extra.
 """
@@ -12,10 +13,10 @@ from typing import Final
 
 from perscom_receiver import ConfigurationError
 
-from . import discord, slack, telegram
+from . import discord, slack, telegram, webhook
 from ._platform import Place, Platform, Question
 
-__all__ = ["PLATFORMS", "Place", "Platform", "Question", "extra_of"]
+__all__ = ["PLATFORMS", "TYPES", "Place", "Platform", "Question", "extra_of"]
 
 PLATFORMS: Final[Mapping[str, Platform]] = MappingProxyType(
     {
@@ -25,6 +26,9 @@ PLATFORMS: Final[Mapping[str, Platform]] = MappingProxyType(
     }
 )
 """By the name that people write as ``type``."""
+
+TYPES: Final[Mapping[str, Platform]] = MappingProxyType({**PLATFORMS, "webhook": webhook.FORWARD})
+"""All that people may write as ``type``: also the one that shows no message."""
 
 
 @contextmanager
@@ -36,5 +40,5 @@ def extra_of(platform: str) -> Iterator[None]:
         if (error.name or "").startswith("perscom_"):
             raise
         raise ConfigurationError(
-            f'{PLATFORMS[platform].name} needs the extra "{platform}": python -m pip install "perscom-receiver[{platform}]"'
+            f'{TYPES[platform].name} needs the extra "{platform}": python -m pip install "perscom-receiver[{platform}]"'
         ) from error

@@ -12,7 +12,7 @@ from .._table import Table
 if TYPE_CHECKING:
     import aiohttp
 
-    from perscom_adapters import Destination
+    from perscom_adapters import Destination, Forwards
 
 __all__ = ["Check", "Place", "Platform", "Question"]
 
@@ -33,7 +33,7 @@ class Place(Protocol):
         """What two settings of a platform have in common that lead to the same place. May hold secrets."""
         ...
 
-    def open(self, name: str, session: aiohttp.ClientSession) -> Destination:
+    def open(self, name: str, session: aiohttp.ClientSession) -> Destination | Forwards:
         """The destination, ready to send. Loads the platform's library."""
         ...
 
@@ -65,5 +65,9 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it can show a message without a sound."""
     mention_mistake: Callable[[str, str], str | None] | None = None
     """What is wrong with the id of a ``"user"`` or a ``"role"`` that is pinged; None where nobody can be."""
+    forwards: bool = False
+    """Whether it gets the events themselves, and so has no key that is about messages."""
+    threads: Callable[[Table], None] | None = None
+    """Looks at a table with ``threads`` in it, and notes what is wrong or good to know; None where nothing ever has threads."""
     linked: bool = False
     """Whether members link their account there in PERSCOM."""

@@ -6,7 +6,7 @@ from .._table import Table
 from ..config import HiddenUrl
 from ._platform import Check
 
-__all__ = ["checked", "needed", "webhook_url"]
+__all__ = ["checked", "kind_of", "needed", "webhook_url"]
 
 
 def checked(table: Table, key: str, mistake: Check) -> str | None:
@@ -34,14 +34,14 @@ def webhook_url(table: Table, kind: str, mistake: Check) -> HiddenUrl | None:
 
     def wrong(url: str) -> str | None:
         found = mistake(url)
-        other = found and _kind_of(url)
+        other = found and kind_of(url)
         return f'This address is one for type = "{other}".' if other else found
 
     value = needed(table, "url", wrong, f'url = "${{{kind.upper()}_URL}}"')
     return HiddenUrl(value) if value is not None else None
 
 
-def _kind_of(url: str) -> str | None:
+def kind_of(url: str) -> str | None:
     """The platform that would take ``url``."""
     from . import PLATFORMS  # here, since the platforms need this module
 

@@ -48,11 +48,23 @@ def _read(table: Table) -> DiscordPlace | None:
     return DiscordPlace(url=url, thread=thread) if url is not None else None
 
 
+def _threads(table: Table) -> None:
+    if "thread" in table:
+        table.wrong("threads", "A Discord thread holds no further threads. Take either this line out or the one with thread.")
+        return
+    table.note(
+        "threads",
+        "gives each new member a post if the webhook belongs to a forum channel. In a text channel a webhook can open no "
+        "thread: there messages stand one below the other.",
+    )
+
+
 PLATFORM = Platform(
     name="Discord",
     keys=("url", "thread"),
     read=_read,
     questions=(Question(key="url", text="the webhook address of the channel for {whom}", mistake=discord_url_mistake),),
     mention_mistake=discord_mention_mistake,
+    threads=_threads,
     linked=True,
 )

@@ -99,6 +99,15 @@ def _bot(table: Table) -> SlackBotPlace | None:
     return msgspec.structs.replace(place, api=api.rstrip("/")) if api is not None else place
 
 
+def _threads(table: Table) -> None:
+    if "url" in table:
+        table.wrong(
+            "threads",
+            "An incoming webhook of Slack does not learn what it posted, so nothing can answer that.\n"
+            'Put a bot in the place of url: token = "${SLACK_TOKEN}" and channel = "C024BE91L". Or take this line out.',
+        )
+
+
 PLATFORM = Platform(
     name="Slack",
     keys=("url", "token", "channel", "api"),
@@ -106,4 +115,5 @@ PLATFORM = Platform(
     questions=(Question(key="url", text="the webhook address of the channel for {whom}", mistake=slack_url_mistake),),
     silent=False,
     mention_mistake=slack_mention_mistake,
+    threads=_threads,
 )

@@ -75,6 +75,17 @@ def _read(table: Table) -> TelegramPlace | None:
     return msgspec.structs.replace(place, api=api.rstrip("/")) if api is not None else place
 
 
+def _threads(table: Table) -> None:
+    if "topic" in table:
+        table.note("threads", "makes no topics within a topic: what is said about a new member answers the first message.")
+        return
+    table.note(
+        "threads",
+        "makes a topic for each new member if the group has topics and the bot is an administrator who may manage them. "
+        "Elsewhere what is said about a member answers the first message.",
+    )
+
+
 PLATFORM = Platform(
     name="Telegram",
     keys=("token", "chat", "topic", "silent", "api"),
@@ -89,4 +100,5 @@ PLATFORM = Platform(
         ),
     ),
     mention_mistake=telegram_mention_mistake,
+    threads=_threads,
 )

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ...queue import Connection, Queue, State, Task
-from ._calls import Call, of_a_worker, of_the_operator, some_lanes, waits
+from ...queue import Connection, Group, Queue, State, Task
+from ._calls import Call, moments, of_a_worker, of_the_operator, some_groups, some_lanes, waits
 from ._desk import LEASE, new_event
 from ._model import LANES, RESULTS, KnownLane, KnownTask, Model
 from ._store import Handle, Store
@@ -60,20 +60,26 @@ class AnyOrder(RuleBasedStateMachine):
 
     @initialize(number=st.integers(1, 3))
     def there_is_work(self, number: int) -> None:
-        self.somebody_enqueues(set(LANES), 0.0, number, commits=True)
+        self.somebody_enqueues(set(LANES), 0.0, number, None, 0.0, commits=True)
 
-    @rule(lanes=some_lanes, wait=waits, number=st.integers(1, 3), commits=st.booleans())
-    def somebody_enqueues(self, lanes: set[str], wait: float, number: int, commits: bool) -> None:
-        due, added = self.workers[0].now + wait, {}
+    @rule(lanes=some_lanes, wait=waits, number=st.integers(1, 3), group=some_groups, after=moments, commits=st.booleans())
+    def somebody_enqueues(
+        self, lanes: set[str], wait: float, number: int, group: Group | None, after: float, commits: bool
+    ) -> None:
+        due, added = self.workers[0].now + wait, dict[int, KnownTask]()
         with self.store.foreign() as theirs:
             for _ in range(number):
-                event = new_event(theirs)
+                event = new_event(theirs, after=after)
+                (created,) = theirs.execute("SELECT created FROM event WHERE id = ?", (event,)).fetchone()
                 for lane in sorted(lanes):
                     (lane_id,) = self.ids([lane])
-                    assert self.queue.enqueue(theirs, lane_id, event, due=due)
-                    assert not self.queue.enqueue(theirs, lane_id, event, due=due - 1)
+                    assert self.queue.enqueue(theirs, lane_id, event, due=due, group=group)
+                    assert not self.queue.enqueue(theirs, lane_id, event, due=due - 1, group=group)
                     found = theirs.execute("SELECT id FROM task WHERE event = ? AND lane = ?", (event, lane_id)).fetchone()
-                    added[int(found[0])] = KnownTask(lane, event, due)
+                    known = KnownTask(lane, event, due)
+                    if group is not None:
+                        known.group, known.due = self.model.join(lane, group, created, due, added)
+                    added[int(found[0])] = known
             theirs.execute("COMMIT" if commits else "ROLLBACK")
         if commits:
             self.model.tasks |= added
@@ -131,7 +137,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert claim.lane.name in lanes
             assert (claim.lane.id, lane.paused) == (lane.id, False)
             assert lane.rests_until <= now
-            leased = [(task.id, task.attempt, task.unclear, task.first) for task in claim.tasks]
+            leased = [(tuple((one.id, one.attempt) for one in task.all), task.unclear, task.first) for task in claim.tasks]
             assert leased == self.model.claim(claim.lane.name, now, now + lease, room)
             worker.held += claim.tasks
             room -= len(claim.tasks)
@@ -141,31 +147,30 @@ class AnyOrder(RuleBasedStateMachine):
 
     def start(self, worker: Worker) -> None:
         for task in worker.held:
-            known = self.model.tasks[task.id]
-            allowed = self.model.newest(task) and known.lease is not None and known.lease > worker.now
+            known = [self.model.tasks[one.id] for one in task.all]
+            allowed = all(map(self.model.newest, task.all)) and all((one.lease or 0) > worker.now for one in known)
             assert worker.database.write(lambda c: self.queue.start(c, task, worker.now), timeout=10) == allowed  # noqa: B023
-            if allowed:
-                known.started = worker.now
+            for one in known if allowed else ():
+                one.started = worker.now
 
     def settle(self, worker: Worker, which: int, how: str, wait: float) -> None:
         task = worker.held[which % len(worker.held)]
-        at = worker.now + wait if how in ("retry", "hold") else None
-        result, allowed = msgspec.structs.replace(RESULTS[how], at=at), self.model.newest(task)
+        at, rest = worker.now + wait if how in ("retry", "hold") else None, wait if how == "tired" else None
+        result, allowed = msgspec.structs.replace(RESULTS[how], at=at, rest=rest), any(map(self.model.newest, task.all))
         assert worker.database.write(lambda c: self.queue.settle(c, task, result, worker.now), timeout=10) == allowed
-        if allowed:
-            self.model.settle(self.model.tasks[task.id], how, worker.now + wait)
+        self.model.settle(task, how, worker.now + wait)
 
     def renew(self, worker: Worker) -> None:
         until = worker.now + LEASE
         worker.database.write(lambda c: self.queue.renew(c, worker.held, until), timeout=10)
-        for task in filter(self.model.newest, worker.held):
-            self.model.tasks[task.id].lease = until
+        for one in (one for task in worker.held for one in task.all if self.model.newest(one)):
+            self.model.tasks[one.id].lease = until
 
     def release(self, worker: Worker, which: int) -> None:
         task = worker.held[which % len(worker.held)]
         worker.database.write(lambda c: self.queue.release(c, [task], worker.now), timeout=10)
-        if self.model.newest(task):
-            self.model.tasks[task.id].lease = worker.now
+        for one in filter(self.model.newest, task.all):
+            self.model.tasks[one.id].lease = worker.now
 
     def jump(self, worker: Worker, seconds: float) -> None:
         worker.now += seconds
@@ -190,8 +195,8 @@ class AnyOrder(RuleBasedStateMachine):
         task, now = list(self.model.tasks)[which % len(self.model.tasks)], self.workers[0].now
         known = self.model.tasks[task]
         assert self.write(lambda c: self.queue.revive(c, task, now)) == (known.state is State.DEAD)
-        if known.state is State.DEAD:
-            known.state, known.due = State.WAITING, now
+        for _, one in self.model.together(known, State.DEAD) if known.state is State.DEAD else ():
+            one.state, one.due = State.WAITING, now
 
     def bury(self, which: int) -> None:
         events = sorted({task.event for task in self.model.tasks.values()})
@@ -211,15 +216,17 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost_or_changed_by_those_who_may_not(self) -> None:
         names = {lane.id: name for name, lane in self.model.lanes.items()}
-        query = "SELECT id, lane, event, due, state, attempt, lease, started FROM task"
+        query = "SELECT id, lane, event, due, state, attempt, lease, started, group_key, group_first FROM task"
         attempts = "SELECT task, n, started, outcome FROM attempt ORDER BY task, n"
         tasks, log = self.desk.read(lambda c: (c.execute(query).fetchall(), c.execute(attempts).fetchall()))
         found = {
             task: KnownTask(
-                names[lane], event, due, State(state), attempt, lease, started, [row[1:] for row in log if row[0] == task]
+                names[lane], event, due, State(state), attempt, lease, started,
+                log=[row[1:] for row in log if row[0] == task],
+                group=None if key is None else (key, first),
             )
-            for task, lane, event, due, state, attempt, lease, started in tasks
-        }
+            for task, lane, event, due, state, attempt, lease, started, key, first in tasks
+        }  # fmt: skip
         assert found == self.model.tasks
 
     @invariant()

@@ -6,10 +6,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ...queue import Group
 from ._desk import LEASE
 from ._model import LANES, RESULTS
 
-__all__ = ["Call", "of_a_worker", "of_the_operator", "some_lanes", "waits"]
+__all__ = ["Call", "moments", "of_a_worker", "of_the_operator", "some_groups", "some_lanes", "waits"]
 
 Call = tuple[str, dict[str, Any]]
 
@@ -22,6 +23,9 @@ def call(name: str, /, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy
 some_lanes = st.sets(st.sampled_from(list(LANES)), min_size=1)
 places = st.integers(0, 9)
 waits = st.sampled_from([0.0, 0.0, 0.0, 1.0, LEASE])
+some_groups = st.none() | st.builds(Group, st.sampled_from("ab"), window=st.sampled_from([0.0, 1.0, LEASE]))
+moments = st.sampled_from([0.0, 8.0, 16.0])
+"""When events were created: the first and the last of these are too far apart for one group."""
 of_a_worker = st.lists(
     st.one_of(
         call("claim", lanes=st.none() | some_lanes, room=st.integers(1, 5), lease=st.sampled_from([LEASE, LEASE, 1.0])),

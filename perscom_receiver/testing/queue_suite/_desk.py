@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from ...queue import Claim, Connection, Queue, Result, State, Task
+from ...queue import Claim, Connection, Group, Queue, Result, State, Task
 from .. import make_event
 from ._store import Handle, Store
 
@@ -13,6 +14,7 @@ __all__ = ["DONE", "FAILED", "LEASE", "Desk", "ids", "new_event", "pause", "retr
 
 T = TypeVar("T")
 LEASE = 30.0
+CREATED = datetime(2026, 11, 24, 8, tzinfo=UTC)
 DONE = Result(state=State.DONE, outcome="done")
 FAILED = Result(state=State.DEAD, outcome="rejected", error="No.")
 
@@ -29,9 +31,9 @@ def ids(tasks: Collection[Task]) -> list[int]:
     return [task.id for task in tasks]
 
 
-def new_event(connection: Connection, site: str = "default") -> int:
-    """The row of a new event."""
-    event = make_event("user.created")
+def new_event(connection: Connection, site: str = "default", *, after: float = 0.0) -> int:
+    """The row of a new event, created ``after`` seconds of one moment that is the same for all."""
+    event = make_event("user.created", created=CREATED + timedelta(seconds=after))
     row = connection.execute(
         "INSERT INTO event (site, created, digest, endpoint, name, received, body) VALUES (?, ?, ?, '', ?, 5, ?) RETURNING id",
         (site, event.created_us, bytes.fromhex(event.id), event.name, event.body),
@@ -52,20 +54,28 @@ class Desk:
     def write(self, work: Callable[[Connection], T]) -> T:
         return self.database.write(work, timeout=10)
 
-    def lane(self, name: str, *, width: int = 1, repeat_unclear: bool = True, fingerprint: str | None = None) -> int:
+    def lane(
+        self,
+        name: str,
+        *,
+        width: int = 1,
+        repeat_unclear: bool = True,
+        fingerprint: str | None = None,
+        pace: str | None = None,
+    ) -> int:
         lane = self.write(
-            lambda c: self.queue.lane(c, name, width=width, repeat_unclear=repeat_unclear, fingerprint=fingerprint)
+            lambda c: self.queue.lane(c, name, width=width, repeat_unclear=repeat_unclear, fingerprint=fingerprint, pace=pace)
         )
         if lane not in self.lanes:
             self.lanes.append(lane)
         return lane
 
-    def put(self, lane: int, count: int = 1, *, due: float = 0.0) -> list[int]:
-        """New events with a task each in ``lane``; the ids of the tasks, in that order."""
+    def put(self, lane: int, count: int = 1, *, due: float = 0.0, group: Group | None = None, after: float = 0.0) -> list[int]:
+        """New events with a task each in ``lane``; the ids of the tasks, in that order. ``after`` as in ``new_event``."""
 
         def work(connection: Connection) -> list[int]:
-            events = [new_event(connection, self.queue.site) for _ in range(count)]
-            assert all(self.queue.enqueue(connection, lane, event, due=due) for event in events)
+            events = [new_event(connection, self.queue.site, after=after) for _ in range(count)]
+            assert all(self.queue.enqueue(connection, lane, event, due=due, group=group) for event in events)
             found = [connection.execute("SELECT id FROM task WHERE event = ?", (event,)).fetchone() for event in events]
             return [int(row[0]) for row in found]
 

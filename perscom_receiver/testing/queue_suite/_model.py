@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from ...queue import Result, State, Task
+from ...queue import Group, Result, State, Task
 
-__all__ = ["LANES", "RESULTS", "KnownLane", "KnownTask", "Model"]
+__all__ = ["LANES", "RESULTS", "KnownLane", "KnownTask", "Leased", "Model"]
 
 RESULTS = {
     "done": Result(state=State.DONE, outcome="done"),
@@ -14,9 +15,15 @@ RESULTS = {
     "hold": Result(state=State.WAITING, outcome="retry", hold=True),
     "pause": Result(state=State.WAITING, outcome="permanent", pause="The webhook is gone."),
     "dead": Result(state=State.DEAD, outcome="rejected"),
+    "tired": Result(state=State.DONE, outcome="done"),
 }
+LONGEST_WINDOW = 86_400.0
 LANES = {"one": (1, True), "two": (2, False), "three": (3, True)}
 """Width, and whether what is unclear is repeated."""
+
+
+Leased: TypeAlias = tuple[tuple[tuple[int, int], ...], bool, float | None]
+"""A claimed task: the id and the attempt of each of its group, whether it is unclear, and when its first attempt began."""
 
 
 @dataclass
@@ -31,6 +38,8 @@ class KnownTask:
     lease: float | None = None
     started: float | None = None
     log: list[tuple[int, float, str]] = field(default_factory=list)
+    group: tuple[str, int] | None = None
+    """Its key, and when the first of it was created, in microseconds."""
 
     def end(self, outcome: str) -> None:
         self.lease = None
@@ -57,6 +66,29 @@ class Model:
     def of(self, lane: str, state: State) -> list[KnownTask]:
         return [task for task in self.tasks.values() if task.lane == lane and task.state is state]
 
+    def join(
+        self, lane: str, group: Group, created: int, due: float, more: dict[int, KnownTask]
+    ) -> tuple[tuple[str, int], float]:
+        """Of which group a new task of the lane is, and when it is due. ``more`` are tasks that may never be committed."""
+        found = [
+            (task.state, id_, task)
+            for id_, task in (self.tasks | more).items()
+            if task.lane == lane
+            and task.group is not None
+            and task.group[0] == group.key
+            and abs(task.group[1] - created) <= group.spread * 1e6
+        ]
+        if not found:
+            return (group.key, created), due + group.window
+        state, _, task = min(found)
+        assert task.group is not None
+        return task.group, task.due if state is State.WAITING else due
+
+    def together(self, task: KnownTask, state: State) -> list[tuple[int, KnownTask]]:
+        """The tasks of its group that are in this state, in the order of arrival: itself alone without a group."""
+        same = [(id_, one) for id_, one in self.tasks.items() if (one.lane, one.group) == (task.lane, task.group)]
+        return sorted((id_, one) for id_, one in same if one.state is state and (one is task or one.group is not None))
+
     def newest(self, task: Task) -> bool:
         known = self.tasks[task.id]
         return known.state is State.LEASED and known.attempt == task.attempt
@@ -73,8 +105,8 @@ class Model:
         known = self.lanes[lane]
         return not known.paused and known.rests_until <= now and any(moment <= now for moment in self.moments(lane))
 
-    def claim(self, lane: str, now: float, until: float, n: int) -> list[tuple[int, int, bool, float | None]]:
-        """What a claim on this lane leases: id, attempt, unclear and first of each task."""
+    def claim(self, lane: str, now: float, until: float, n: int) -> list[Leased]:
+        """What a claim on this lane leases."""
         known = self.lanes[lane]
         for task in self.of(lane, State.LEASED):
             if task.lease is not None and task.lease <= now:
@@ -85,19 +117,31 @@ class Model:
         due = sorted((task.due, id_) for id_, task in self.tasks.items() if task in self.of(lane, State.WAITING))
         leased = []
         for id_ in [id_ for moment, id_ in due if moment <= now][:room]:
-            task = self.tasks[id_]
-            first = min((started for _, started, outcome in task.log if outcome != "permanent"), default=None)
-            leased.append((id_, task.attempt + 1, task.started is not None, first))
-            task.state, task.attempt, task.lease, task.started = State.LEASED, task.attempt + 1, until, None
+            members = self.together(self.tasks[id_], State.WAITING)
+            if (id_, self.tasks[id_]) not in members:
+                continue  # leased with its group just now
+            starts = [started for _, task in members for _, started, outcome in task.log if outcome != "permanent"]
+            unclear = any(task.started is not None for _, task in members)
+            for _, task in members:
+                task.state, task.attempt, task.lease, task.started = State.LEASED, task.attempt + 1, until, None
+            leased.append((tuple((one, task.attempt) for one, task in members), unclear, min(starts, default=None)))
         return leased
 
-    def settle(self, task: KnownTask, how: str, at: float) -> None:
+    def settle(self, task: Task, how: str, at: float) -> None:
+        known = [self.tasks[one.id] for one in task.all if self.newest(one)]
+        for one in known:
+            self._settle(one, how, at)
+        for one in known if how == "retry" else ():
+            for _, waits in self.together(one, State.WAITING):
+                waits.due = at
+
+    def _settle(self, task: KnownTask, how: str, at: float) -> None:
         lane, result = self.lanes[task.lane], RESULTS[how]
         task.end(result.outcome)
         task.state, task.started = result.state, None
         if how == "retry":
             task.due = at
-        elif how == "hold":
+        elif how in ("hold", "tired"):
             lane.rests_until = max(lane.rests_until, at)
         elif how == "pause":
             lane.paused = True
@@ -107,6 +151,6 @@ class Model:
             lane.rests_until = min(lane.rests_until, latest)
         for task in self.tasks.values():
             if task.state is State.WAITING:
-                task.due = min(task.due, latest)
+                task.due = latest if task.due > latest + (LONGEST_WINDOW if task.group else 0) else task.due
             elif task.lease is not None:
                 task.lease = min(task.lease, latest)

@@ -72,6 +72,16 @@ class Outcomes:
             desk.run(found[0])
         assert order == tasks
 
+    def test_a_lane_can_be_paused_from_outside_and_its_first_reason_stays(self, desk: Desk) -> None:
+        (task,) = desk.put(desk.lane("discord"))
+        assert desk.write(lambda c: desk.queue.pause(c, "discord", "The webhook is gone."))
+        assert not desk.write(lambda c: desk.queue.pause(c, "discord", "It is still gone."))
+        assert not desk.write(lambda c: desk.queue.pause(c, "nobody", "It is gone."))
+        assert desk.take() == []
+        assert desk.next_ready() is None
+        assert desk.write(lambda c: desk.queue.resume(c, "discord"))
+        assert ids(desk.take()) == [task]
+
     def test_a_pause_lasts_until_the_settings_of_the_lane_change(self, desk: Desk) -> None:
         lane = desk.lane("discord", fingerprint="old address")
         (task,) = desk.put(lane)

@@ -163,10 +163,19 @@ def event_loop(database: Database) -> int:
         def work(connection: Connection, n: int) -> None:
             connection.execute("INSERT INTO note (text) VALUES (?)", (f"loop/{n}",))
 
+        def count(connection: Connection) -> int:
+            return int(connection.execute("SELECT count(*) FROM note").fetchone()[0])
+
+        def go_on() -> None:
+            write_many(database, "child")
+            assert asyncio.run(database.aread(count)) >= 20
+
         writes = [asyncio.create_task(database.awrite(partial(work, n=n))) for n in range(50)]
+        reads = [asyncio.create_task(database.aread(count)) for _ in range(3)]
         await asyncio.sleep(0)
-        pid = child(lambda: write_many(database, "child"))
-        await asyncio.gather(*writes)
+        pid = child(go_on)
+        await asyncio.gather(*writes, *reads)
+        assert await database.aread(count) >= 50
         return pid
 
     join(asyncio.run(main()))
@@ -179,7 +188,7 @@ CASES = {
     "a fork while threads of the parent write and read": busy,
     "a parent that closes while its child goes on": parent_closes,
     "a parent that is killed in a transaction": parent_is_killed,
-    "a fork by an event loop that waits for a commit": event_loop,
+    "a fork by an event loop that waits for the database": event_loop,
     "a fork while a backup is made": backup,
 }
 

@@ -1,0 +1,154 @@
+"""The lanes of a queue: what they are called, when they are ready for a claim, and what keeps them from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ._database import Connection
+from ._tasks import LONGEST_WINDOW
+
+__all__ = ["NOBODY_AT_ITS_PACE", "Lanes", "refresh", "rest"]
+
+NOBODY_AT_ITS_PACE = (
+    "(pace IS NULL OR NOT EXISTS (SELECT 1 FROM lane AS other JOIN task ON task.lane = other.id"
+    " WHERE other.pace = lane.pace AND other.id <> lane.id AND task.state = 1 AND task.lease > ?))"
+)
+"""No other lane with the same pace is at work: two at once would be twice as fast as it allows."""
+_BEHIND = 0.001  # seconds
+
+
+class Lanes:
+    """The lanes of one site under one name."""
+
+    def __init__(self, site: str, name: str) -> None:
+        self.site = site
+        self.name = name
+
+    def lane(
+        self,
+        connection: Connection,
+        name: str,
+        *,
+        width: int = 1,
+        repeat_unclear: bool = True,
+        fingerprint: str | None = None,
+        pace: str | None = None,
+        late: float | None = None,
+    ) -> int:
+        """The id of the lane called ``name``, made or brought up to date. A changed ``fingerprint`` ends a pause.
+
+        ``pace`` is a path that ends with a slash: lanes whose paths begin alike can be told to rest together. When more than
+        ten tasks have waited for ``late`` seconds, all of these are claimed as one group.
+        """
+        row = connection.execute(
+            "INSERT INTO lane (site, queue, name, width, repeat_unclear, fingerprint, pace, late)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (site, queue, name) DO UPDATE"
+            " SET width = excluded.width, repeat_unclear = excluded.repeat_unclear,"
+            " paused = CASE WHEN coalesce(lane.fingerprint, '') = coalesce(excluded.fingerprint, '') THEN lane.paused END,"
+            " fingerprint = excluded.fingerprint, pace = excluded.pace, late = excluded.late"
+            " RETURNING id",
+            (self.site, self.name, name, width, int(repeat_unclear), fingerprint, pace, late),
+        ).fetchone()
+        refresh(connection, row[0])
+        return int(row[0])
+
+    def pause(self, connection: Connection, name: str, reason: str) -> bool:
+        """Pause a lane as a ``Result`` with ``pause`` does. False when it is not there, or paused already."""
+        row = connection.execute(
+            "UPDATE lane SET paused = ? WHERE site = ? AND queue = ? AND name = ? AND paused IS NULL RETURNING id",
+            (reason, self.site, self.name, name),
+        ).fetchone()
+        if row is not None:
+            refresh(connection, row[0])
+        return row is not None
+
+    def resume(self, connection: Connection, name: str) -> bool:
+        """End the pause of a lane. False when it is not paused."""
+        row = connection.execute(
+            "UPDATE lane SET paused = NULL WHERE site = ? AND queue = ? AND name = ? AND paused IS NOT NULL RETURNING id",
+            (self.site, self.name, name),
+        ).fetchone()
+        if row is not None:
+            refresh(connection, row[0])
+        return row is not None
+
+    def bound(self, connection: Connection, latest: float) -> None:
+        """Let nothing wait or be leased beyond ``latest``: a clock that ran ahead must not park a lane for years.
+
+        What waits for its group may wait a day longer.
+        """
+        for (lane,) in connection.execute(
+            "SELECT id FROM lane WHERE site = ? AND queue = ?", (self.site, self.name)
+        ).fetchall():
+            moved = connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before > ?", (latest, lane, latest))
+            moved_tasks = connection.execute(
+                "UPDATE task SET due = ? WHERE lane = ? AND state = 0"
+                " AND due > ? + CASE WHEN group_key IS NULL THEN 0 ELSE ? END",
+                (latest, lane, latest, LONGEST_WINDOW),
+            )
+            leases = connection.execute(
+                "UPDATE task SET lease = ? WHERE lane = ? AND state = 1 AND lease > ?", (latest, lane, latest)
+            )
+            if moved.rowcount + moved_tasks.rowcount + leases.rowcount:
+                refresh(connection, lane)
+
+    def next_ready(self, connection: Connection, lanes: Collection[int] | None = None) -> float | None:
+        """When a claim on one of ``lanes`` (None: all) may find something at the earliest; None when nothing waits."""
+        if lanes is not None and not lanes:
+            return None
+        among, ids = self._among(lanes)
+        row = connection.execute(f"SELECT min(ready) FROM lane WHERE {among} AND ready IS NOT NULL", ids).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def backlog(self, connection: Connection) -> list[tuple[str, int]]:
+        """The lanes in which tasks wait or run, by name, with how many."""
+        rows = connection.execute(
+            "SELECT lane.name, count(*) FROM task JOIN lane ON lane.id = task.lane"
+            " WHERE lane.site = ? AND lane.queue = ? AND (task.state = 0 OR task.state = 1)"
+            " GROUP BY lane.name ORDER BY lane.name",
+            (self.site, self.name),
+        )
+        return [(str(name), int(count)) for name, count in rows]
+
+    def receipts(self, connection: Connection, lane: str, n: int = 10) -> list[str]:
+        """The newest receipts of the lane called ``lane``, newest first."""
+        rows = connection.execute(
+            "SELECT receipt FROM task WHERE lane = (SELECT id FROM lane WHERE site = ? AND queue = ? AND name = ?)"
+            " AND receipt IS NOT NULL ORDER BY id DESC LIMIT ?",
+            (self.site, self.name, lane, n),
+        )
+        return [str(receipt) for (receipt,) in rows]
+
+    def _among(self, lanes: Collection[int] | None) -> tuple[str, tuple[object, ...]]:
+        """The condition that a lane is one of ``lanes``, or any of this site and name, and its parameters."""
+        if lanes is None:
+            return "site = ? AND queue = ?", (self.site, self.name)
+        return f"id IN ({', '.join('?' * len(lanes))})", (*lanes,)
+
+
+def rest(connection: Connection, lane: int, until: float, pace: str | None) -> None:
+    """Let the lane rest, and with it all others whose pace begins with ``pace``: a limit asks nobody for their site.
+
+    Among those of one pace, the lane that was just at work is the last to be ready again.
+    """
+    among, those = ("id = ?", (lane,)) if pace is None else ("(id = ? OR substr(pace, 1, ?) = ?)", (lane, len(pace), pace))
+    for (resting,) in connection.execute(
+        f"UPDATE lane SET not_before = ? WHERE {among} AND not_before < ? RETURNING id", (until, *those, until)
+    ).fetchall():
+        refresh(connection, resting)
+    if pace is not None:
+        connection.execute("UPDATE lane SET not_before = not_before + ? WHERE id = ?", (_BEHIND, lane))
+
+
+def refresh(connection: Connection, lane: int) -> None:
+    """Work out anew when the lane is ready for a claim: derived from its tasks, so no counter can go wrong in a crash."""
+    width, not_before, paused, leased, first_lease, first_due = connection.execute(
+        "SELECT width, not_before, paused, (SELECT count(*) FROM task WHERE lane = lane.id AND state = 1),"
+        " (SELECT min(lease) FROM task WHERE lane = lane.id AND state = 1),"
+        " (SELECT min(due) FROM task WHERE lane = lane.id AND state = 0) FROM lane WHERE id = ?",
+        (lane,),
+    ).fetchone()
+    moments = [first_lease, first_due if leased < width else None]
+    waiting = [moment for moment in moments if moment is not None]
+    ready = None if paused is not None or not waiting else max(not_before, min(waiting))
+    connection.execute("UPDATE lane SET ready = ? WHERE id = ?", (ready, lane))
