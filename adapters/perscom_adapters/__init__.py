@@ -2,7 +2,7 @@
 
 :func:`render` turns an event into a :class:`Message`, a small tree without markup, and :func:`render_group` the events of one
 action. The modules ``discord``, ``slack`` and ``telegram`` turn that tree into what their platform takes and send it; each
-needs the extra of its name. This page needs none.
+needs the extra of its name. The module ``webhook`` (an extra, too) forwards the events themselves. This page needs none.
 """
 
 from ._continued import continued

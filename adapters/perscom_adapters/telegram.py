@@ -37,7 +37,7 @@ __all__ = ["TelegramDestination", "is_whole", "new_session", "payload"]
 
 _log = logging.getLogger("perscom_adapters")
 
-_POST = "sendMessage"  # the one method that does something anew each time
+_EDIT = "editMessageText"
 _BRISK = 1.0  # a chat takes about one message a second
 _CAREFUL = 3.0  # and a group 20 a minute
 _ANSWERED = "reply:"  # in front of the number of the message that begins a thread where there are no topics
@@ -209,7 +209,7 @@ class TelegramDestination:
             SecretURL(f"{self._address.reveal()}/{method}"),
             body=body,
             timeout=self._timeout,
-            repeatable=method != _POST,
+            repeatable=method == _EDIT or method.startswith("get"),
         )
 
 

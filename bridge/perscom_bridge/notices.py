@@ -37,6 +37,8 @@ MOST: Final = 6
 """Messages in an hour. What comes beyond waits, and is told together."""
 AFTER_FAILURE: Final = 300.0
 """Seconds until the next try when a message could not be posted and the platform names no time."""
+GRACE: Final = 5.0
+"""Seconds for a message that is being posted when the service stops. One that is cut off is posted again."""
 MOST_TOLD: Final = 10
 """Troubles in one message."""
 _DAY: Final = 86_400.0
@@ -105,13 +107,15 @@ class Notices:
 
     @asynccontextmanager
     async def told(self) -> AsyncIterator[None]:
-        """Look now and then inside the block. What is being posted at its end is waited for."""
+        """Look now and then inside the block. What is being posted at its end has some seconds to come to an end, too."""
         stop = asyncio.Event()
         task = asyncio.create_task(self._look_always(stop))
         try:
             yield
         finally:
             stop.set()
+            await asyncio.wait([task], timeout=GRACE)
+            task.cancel()
             await asyncio.wait([task])
 
     async def look(self) -> None:

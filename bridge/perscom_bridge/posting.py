@@ -199,7 +199,7 @@ class Poster:
         group, digest, late = (partial(render, **how) for render in (render_group, render_digest, render_late))
         if not known:
             return (group if _is_one_action(events) else digest)(events)
-        if not _is_one_action(known):
+        if not _is_one_action(_beginnings(known)):
             return (digest if editable else group)((*known, *events) if editable else events)
         changed = late(known, events)
         if changed is None or not editable:
@@ -217,6 +217,19 @@ class Poster:
 
 def _is_one_action(events: Sequence[Event]) -> bool:
     return len({group_key(event) or event.id for event in events}) == 1
+
+
+def _beginnings(told: Sequence[Event]) -> list[Event]:
+    """What of ``told`` was news, oldest first: without what changed a thing that was told already."""
+    things: set[tuple[str, object]] = set()
+    news = []
+    for event in told:
+        thing = _thing(event)
+        if thing is None or thing not in things or event.action == "created":
+            news.append(event)
+        if thing is not None:
+            things.add(thing)
+    return news
 
 
 def _same_matter(told: Sequence[Told], events: Sequence[Event]) -> tuple[Told, ...]:

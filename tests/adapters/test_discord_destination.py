@@ -114,6 +114,20 @@ def test_a_thread_named_for_a_message_goes_before_the_own_one_and_an_edit_finds_
     with_discord(use, forum=True)
 
 
+def test_in_a_forum_what_names_no_thread_begins_a_post_and_one_refusal_is_enough_to_know() -> None:
+    async def use(chat: ChatStandIn, url: str, make: Callable[..., DiscordDestination]) -> None:
+        destination = make()
+        first, second = await destination.send(MESSAGE), await destination.send(MESSAGE)
+        assert [posted.payload["thread_name"] for posted in chat.messages] == [MESSAGE.title] * 2
+        assert [arrival.status for arrival in chat.arrivals] == [400, 200, 200]
+        assert (first.thread_id, second.thread_id) == tuple(posted.channel_id for posted in chat.messages)
+        assert await destination.send(EDITED, previous=first) == first
+        reply = await destination.send(MESSAGE, thread=second.thread_id)
+        assert reply.channel_id == second.channel_id
+
+    with_discord(use, forum=True)
+
+
 @pytest.mark.parametrize(
     "fault",
     [

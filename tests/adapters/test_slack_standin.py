@@ -308,6 +308,11 @@ def test_the_librarys_web_client_posts_answers_and_edits(chat: ChatStandIn) -> N
     assert (first.payload["text"], first.payload["blocks"], len(first.edits)) == ("changed", [HEADER], 1)
     assert (first.message_id, second.message_id) == (posted["ts"], reply["ts"])
     assert first.destination == "board"
+    chat.slack.delete_message(channel, posted["ts"])
+    assert client.chat_postMessage(channel=channel, text="more", thread_ts=posted["ts"])["message"]["thread_ts"] == posted["ts"]
+    lonely = client.chat_postMessage(channel=channel, text="second")["ts"]
+    chat.slack.delete_message(channel, lonely)
+    assert "thread_ts" not in client.chat_postMessage(channel=channel, text="late", thread_ts=lonely)["message"]
 
 
 def test_the_librarys_web_client_is_told_who_it_is_and_where(chat: ChatStandIn) -> None:

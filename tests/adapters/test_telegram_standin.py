@@ -269,6 +269,13 @@ def test_the_answers_hold_what_the_reference_requires() -> None:
         check("ChatFullInfo", bot("getChat", chat_id=bot.place).json["result"])
         check("Message", sent)
         check("Message", bot("editMessageText", chat_id=forum, message_id=sent["message_id"], text="b").json["result"])
+        assert bot("createForumTopic", chat_id=forum, name="b").said[1] == "Bad Request: not enough rights to create a topic"
+        plain = chat.telegram_chat(name="plain")
+        assert bot("createForumTopic", chat_id=plain, name="b").said == (400, "Bad Request: the chat is not a forum")
+        chat.telegram.allow_topics(forum)
+        check("ChatMemberAdministrator", bot("getChatMember", chat_id=forum, user_id=own).json["result"])
+        check("ForumTopic", bot("createForumTopic", chat_id=forum, name="b").json["result"])
+        assert bot("createForumTopic", chat_id=forum, name="c" * 129).said == (400, "Bad Request: TOPIC_TITLE_TOO_LONG")
         check("ResponseParameters", {"retry_after": 1, "migrate_to_chat_id": 1})
     assert sent["entities"] == [entity()]
     assert sent["is_topic_message"] is True

@@ -187,6 +187,18 @@ def test_a_deletion_strikes_it(chat: Chat) -> None:
     assert "Cpl Noor Haddad promoted to Sergeant" in only
 
 
+def test_a_deletion_strikes_what_was_changed_before(chat: Chat) -> None:
+    chat.promotion()
+    chat.passes(11)
+    newer = chat.record(17, "Sergeant") | {"rank_id": 6, "rank": {"id": 6, "name": "Staff Sergeant"}}
+    chat.arrives("rankrecord.updated", request="two", changes={"rank_id": 6}, **newer)
+    chat.passes(11)
+    chat.arrives("rankrecord.deleted", request="three", **newer)
+    chat.passes(11)
+    (only,) = chat.shown
+    assert "~~Cpl Noor Haddad promoted to Staff Sergeant~~" in only
+
+
 @nowhere_else
 def test_where_no_message_changes_another_one_follows(chat: Chat) -> None:
     chat.promotion()

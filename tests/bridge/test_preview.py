@@ -834,7 +834,7 @@ ATTRIBUTES = {*HEAD, "class", "style", "href", "title", "rel", "datetime", "aria
 
 
 def page_of(message: Message) -> str:
-    return page(cards(message), note="a note", at=AT)
+    return page([("", cards(message))], note="a note", at=AT)
 
 
 def texts(shown: Sequence[Card]) -> list[str]:

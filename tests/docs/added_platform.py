@@ -28,7 +28,8 @@ from perscom_receiver import ConfigurationError
 PROGRAM = Path(sys.executable).with_name("perscom-bridge")
 KEY = "xj8t4mcy3fgp9bqdk1wre5nauo"
 TITLE = "Promoted: "
-OWN_MARKUP = {"paragraph", "inline", "text", "softbreak", "strong", "em", "s", "link", "blockquote", "ordered_list", "list_item"}
+OWN_MARKUP = {"paragraph", "inline", "text", "softbreak", "strong", "em", "s", "link"}
+OWN_MARKUP |= {"blockquote", "ordered_list", "list_item"}
 OWN_LINKS = {"https://perscom.example/users/7", "https://perscom.example/@here?a=%281%29&lt=2"}
 
 WORDS = re.findall(

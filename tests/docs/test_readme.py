@@ -95,9 +95,13 @@ def test_every_block_has_a_language_that_some_test_checks(page: str, blocks: Any
 def test_every_configuration_passes_the_check(blocks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLD_SECRET", "the secret before this one")
     monkeypatch.setenv("DISCORD_ANNOUNCEMENTS_URL", WEBHOOK)
+    monkeypatch.setenv("DISCORD_RECRUITING_URL", WEBHOOK)
     monkeypatch.setenv("TELEGRAM_TOKEN", "123456789:AAExampleExampleExampleExampleExample")
+    monkeypatch.setenv("N8N_URL", "http://127.0.0.1:5679/events")
+    monkeypatch.setenv("N8N_SECRET", "a secret of the receiver's own")
     configurations = blocks(language="toml")
-    assert {block.page for block in configurations} == {"README.md", "docs/secrets.md", "docs/wording.md"}
+    pages = {"README.md", "docs/forward.md", "docs/secrets.md", "docs/threads.md", "docs/wording.md"}
+    assert {block.page for block in configurations} == pages
     for block in configurations:
         Path("bridge.toml").write_text(block.text, encoding="utf-8")
         done = subprocess.run([PROGRAM, "check"], capture_output=True, text=True)

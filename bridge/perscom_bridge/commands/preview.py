@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping
-from datetime import UTC
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
@@ -12,90 +14,126 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from ._shared import Failure, config_option
+from ._shared import Failure, config_option, open_inbox
 
 if TYPE_CHECKING:
-    from perscom_adapters import Message
-    from perscom_receiver import Event
+    from perscom_adapters import Directory
+    from perscom_receiver import Event, SQLiteInbox
 
-    from ..config import Site
+    from ..config import Config, DestinationConfig, Site
+    from ..posting import Known
     from ..preview import Card
+    from ..preview.rehearsal import Said
 
 __all__ = ["command"]
 
 HTML = "html"
-WEBHOOK = "webhook"
-LARGEST = 5 * 2**20
-"""Bytes. What the receiver takes of a body, and PERSCOM never reaches."""
-RANK_TYPES = {"demotion": 1, "lateral": 2, "transfer": 3}
-"""What makes another word of the sample of a promotion: the ``type`` of its rank record."""
+ALL = "all"
+Tasks = Sequence[Sequence["Event"]]
 
 
 @click.command("preview")
-@click.argument("what", metavar="WORD-OR-FILE")
+@click.argument("what", metavar="WHAT...", nargs=-1)
 @click.option(
     "--as",
     "forms",
     metavar="LIST",
-    help="Platforms, with commas between them; html makes a page of them. Alone: webhook, the request.  [default: all]",
+    help="Platforms, with commas between them; html makes a page of them.  [default: all]",
 )
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the page to FILE.")
-@click.option("--language", metavar="CODE", help="Write it in this language.  [default: the configuration's, else en]")
+@click.option(
+    "--to", "name", metavar="NAME", help="As the destination NAME gets it, in its language, with its pings and so on."
+)
+@click.option(
+    "--language", metavar="CODE", help="Write it in this language, or in all.  [default: the configuration's, else en]"
+)
+@click.option("--whole", is_flag=True, help="With all other deliveries of the same action.")
+@click.option("--digest", is_flag=True, help="With all else that a night brings.")
+@click.option("--long", is_flag=True, help="With a very long text; of a submission with many answers, which go on.")
+@click.option(
+    "--then", "later", metavar="WHAT", multiple=True, help="What comes later: edited, deleted, or as WHAT; repeatable."
+)
 @config_option
-def command(what: str, forms: str | None, output: Path | None, language: str | None, config: Path) -> None:
+def command(
+    what: tuple[str, ...],
+    forms: str | None,
+    output: Path | None,
+    name: str | None,
+    language: str | None,
+    whole: bool,
+    digest: bool,
+    long: bool,
+    later: tuple[str, ...],
+    config: Path,
+) -> None:
     """See what a message looks like.
 
-    WORD-OR-FILE is a word (promotion, award, event …), a name that PERSCOM uses (rankrecord.updated) or a file with a captured
-    body. Words and names show a sample. What you see is read back from the very payload that would be sent. Below it stand the
-    names that a wording and a condition may use, with their values.
+    WHAT is a word (promotion, award, event …), a name that PERSCOM uses (rankrecord.updated), a file with captured bodies, or
+    the number of a stored event, as `perscom-bridge inbox list` shows it, or the beginning of its id. Words and names show a
+    sample. Several are posted together: those of one action as one message, others as a digest. What you see is read back from
+    the very payload that would be sent. Below it stand the names that a wording and a condition may use, with their values.
 
     \b
     perscom-bridge preview demotion
     perscom-bridge preview body.json --as discord
     perscom-bridge preview event --as html -o event.html
-    perscom-bridge preview award --language fr
-    perscom-bridge preview award --as webhook
+    perscom-bridge preview award --language all
+    perscom-bridge preview assignment --whole          six deliveries, one message
+    perscom-bridge preview --digest                    a night that was held until the morning
+    perscom-bridge preview promotion --then edited --then deleted
+    perscom-bridge preview 1871 --to announcements     of a webhook: the request that it gets
 
-    Needs no configuration. With one, links lead to the address of your PERSCOM as they will, and your own wording is used.
+    Needs no configuration. With one, links lead to the address of your PERSCOM as they will, your own wording and pictures are
+    used, and what is stored is told with the names that the service has learned. Nothing is asked of PERSCOM's API.
     """
-    if forms is not None and forms.strip().lower() == WEBHOOK:
-        click.echo(_requests(what, config))
-        return
     platforms, as_page = _forms(forms)
     if output is not None and not as_page:
         raise click.UsageError("-o is for a page: add --as html.")
-    event, origin = _event(what)
-    site = _site(config)
-    spoken = _language(language, site)
-    message = _message(event, site, spoken)
-    names = _names(event, site, spoken)
-    cards = _cards(platforms, message, optional=forms is None or forms == HTML)
-    note = " ".join([_about(event, origin), *_about_times(cards)])
-    if not as_page:
-        from ..preview.names import table
-        from ..preview.terminal import boxes
+    if not (what or digest):
+        raise click.UsageError("Name what you want to see, such as promotion.")
+    loaded = _config(config)
+    with _stored(loaded, config) as inbox:
+        from ..preview.asked import asked_for
+        from ..preview.rehearsal import anywhere
 
-        columns = get_terminal_size((120, 40)).columns
-        click.echo(f"{note}\n")
-        click.echo(boxes(cards, columns))
-        click.echo(table(names, message.word, columns))
+        asked = [asked_for(one, inbox, whole=whole, long=long) for one in what]
+        origins = dict.fromkeys(one.origin for one in asked)
+        events = [event for one in asked for event in one.events]
+        if digest:
+            from ..preview.samples import night
+
+            events += night()
+            origins["a sample"] = None
+        tasks = [events, *_later(later, events, inbox, invented=all(one.invented for one in asked))]
+        known = _known(loaded, inbox, invented=list(origins) == ["a sample"])
+        shown = [_destination(loaded, name)] if name else [anywhere(one, long=long) for one in platforms]
+        if (requests := _requests(tasks, shown[0])) is not None:
+            click.echo(requests)
+            return
+        if name and forms not in (None, HTML):
+            raise click.UsageError(f"{name} is on {shown[0].place.platform}. Leave --as out, or make it html.")
+        optional = name is None and forms in (None, HTML)
+        site = loaded.site if loaded is not None else _no_site()
+        spoken = _languages(language, shown[0].language or site.language)
+        said, names, word = asyncio.run(_said(tasks, shown, spoken, site, known, optional=optional))
+        wanted = _wanted(shown[0], events, known) if name else []
+    cards = [card for _, part in said for card in part]
+    note = " ".join([_about(tasks, origins), *wanted, *_about_times(cards)])
+    if as_page:
+        from ..preview.page import page
+
+        _write(page(said, note=note, at=max(event.created for event in events), word=word, names=names), output)
         return
-    from ..preview.page import page
+    from ..preview.names import table
+    from ..preview.terminal import boxes, shelves
 
-    _write(page(cards, note=note, at=event.created, word=message.word, names=names), output)
-
-
-def _requests(what: str, config: Path) -> str:
-    """What each webhook in the configuration would get."""
-    from .._load import load
-    from ..platforms.webhook import WebhookPlace
-    from ..preview.request import request_text
-
-    event, origin = _event(what)
-    places = [(one.name, one.place) for one in load(config).destinations if isinstance(one.place, WebhookPlace)]
-    if not places:
-        raise Failure(f'{config} has no destination of type "{WEBHOOK}".')
-    return "\n".join([_about(event, origin), "", *(request_text(name, place, event) for name, place in places)])
+    columns = get_terminal_size((120, 40)).columns
+    click.echo(f"{note}\n")
+    for heading, part in said:
+        if heading:
+            click.echo(heading)
+        click.echo("".join(boxes(shelf, columns) for shelf in shelves(part)))
+    click.echo(table(names, word, columns))
 
 
 def _forms(text: str | None) -> tuple[list[str], bool]:
@@ -107,120 +145,191 @@ def _forms(text: str | None) -> tuple[list[str], bool]:
     for name in named:
         if name not in PLATFORMS and name != HTML:
             near = did_you_mean(name, (*PLATFORMS, HTML))
-            known = f"{', '.join(PLATFORMS)}; {HTML} makes a page of them; {WEBHOOK} stands alone"
+            known = f"{', '.join(PLATFORMS)}; {HTML} makes a page of them"
             raise Failure(f'"{hide(name)}" is no platform.{near}      Known: {known}')
     return [name for name in named if name != HTML] or list(PLATFORMS), HTML in named
 
 
-def _event(what: str) -> tuple[Event, str]:
-    """The event that is meant, and where it comes from."""
-    from perscom_adapters import WORDS
-    from perscom_receiver import EVENT_NAMES
-    from perscom_receiver.testing import make_event
+def _config(config: Path) -> Config | None:
+    """The configuration; None where nobody named a file and none is here."""
+    from .._load import load
 
+    source = click.get_current_context().get_parameter_source("config")
+    return None if source is ParameterSource.DEFAULT and not os.path.exists(config) else load(config)
+
+
+@contextmanager
+def _stored(loaded: Config | None, config: Path) -> Iterator[SQLiteInbox | None]:
+    """What is stored of the community, if there is a database."""
+    if loaded is None or not loaded.server.database.exists():
+        yield None
+        return
+    with closing(open_inbox(config)) as inbox:
+        yield inbox
+
+
+def _known(loaded: Config | None, inbox: SQLiteInbox | None, *, invented: bool) -> Known | None:
+    """Who knows names. A sample is of another community, so of that nobody knows more than the pictures."""
+    if loaded is None:
+        return None
+    from ..directory import SiteDirectory
+    from ..preview.rehearsal import Pictures
+
+    return Pictures(loaded.images) if inbox is None or invented else SiteDirectory(inbox, images=loaded.images)
+
+
+def _destination(loaded: Config | None, name: str) -> DestinationConfig:
     from .._problems import did_you_mean, hide
 
-    if what in WORDS:
-        overrides = {"type": RANK_TYPES[what]} if what in RANK_TYPES else {}
-        return make_event(WORDS[what].events[0], **overrides), "a sample"
-    if what in EVENT_NAMES:
-        return make_event(what), "a sample"
-    if os.path.lexists(what):
-        return _captured(what), f"from {Path(what).name}"
-    near = did_you_mean(what, (*WORDS, *EVENT_NAMES))
-    raise Failure(f'"{hide(what)}" is no word, no event and no file here.{near}      All words: perscom-bridge events')
+    destinations = loaded.destinations if loaded is not None else ()
+    found = next((one for one in destinations if one.name == name), None)
+    if found is None:
+        names = [one.name for one in destinations]
+        near = did_you_mean(name, names)
+        raise Failure(
+            f'There is no destination "{hide(name)}".{near}      There is: {", ".join(names) or "no configuration here"}'
+        )
+    return found
 
 
-def _captured(file: str) -> Event:
-    from perscom_receiver import Event, MalformedEvent
+def _requests(tasks: Tasks, destination: DestinationConfig) -> str | None:
+    """The requests that a destination gets which gets the events themselves; None for one that shows messages."""
+    from ..platforms.webhook import WebhookPlace
+    from ..preview.request import request_text
 
-    try:
-        with open(file, "rb") as stream:
-            body = stream.read(LARGEST + 1)
-    except OSError as error:
-        raise Failure(f"{file} cannot be read: {error.strerror}.") from error
-    if len(body) > LARGEST:
-        raise Failure(f"{file} is larger than {LARGEST // 2**20} MiB; what PERSCOM sends never is.")
-    try:
-        return Event.parse(body)
-    except MalformedEvent as error:
-        raise Failure(f"{file} holds no event as PERSCOM sends it. {error}") from error
+    place = destination.place
+    if not isinstance(place, WebhookPlace):
+        return None
+    return "\n".join(request_text(destination.name, place, event) for task in tasks for event in task)
 
 
-def _message(event: Event, site: Site | None, language: str) -> Message:
-    """What is said about ``event``, in words of the community's own, with the link that it gets where it has none."""
-    from perscom_adapters import render
+def _no_site() -> Site:
+    from ..config import Site
 
-    from .._problems import hide
-    from ..posting import linked
-    from ..wording import in_own_words
-
-    message = render(event, language=language, timezone=site.zone if site else UTC)
-    if message is None:
-        raise Failure(f"There is nothing to say about this {hide(event.name)}, so nothing would be posted.")
-    if site is None:
-        return message
-    return linked(in_own_words(message, event, site, language=language), site.url)
+    return Site(secrets=())
 
 
-def _names(event: Event, site: Site | None, language: str) -> Mapping[str, str]:
-    from perscom_adapters import names
-
-    return names(event, language=language, timezone=site.zone if site else UTC)
-
-
-def _language(code: str | None, site: Site | None) -> str:
+def _languages(code: str | None, otherwise: str) -> list[str]:
     from perscom_adapters import LANGUAGES
 
     from .._problems import did_you_mean, hide
 
+    if code == ALL:
+        return list(LANGUAGES)
     if code is None:
-        return site.language if site else "en"
+        return [otherwise]
     if code not in LANGUAGES:
         near = did_you_mean(code, LANGUAGES)
-        raise Failure(f'"{hide(code)}" is no language of perscom-bridge.{near}      Known: {", ".join(LANGUAGES)}')
-    return code
+        raise Failure(f'"{hide(code)}" is no language of perscom-bridge.{near}      Known: {", ".join(LANGUAGES)}; or {ALL}')
+    return [code]
 
 
-def _site(config: Path) -> Site | None:
-    """The community in the configuration; None where nobody named a file and none is here."""
-    from .._load import load
+def _later(
+    later: Iterable[str], events: Sequence[Event], inbox: SQLiteInbox | None, *, invented: bool
+) -> Iterator[list[Event]]:
+    """What comes after ``events``, one after the other."""
+    from ..preview.asked import asked_for
+    from ..preview.samples import LATER
+    from ..preview.samples import later as sample
 
-    source = click.get_current_context().get_parameter_source("config")
-    if source is ParameterSource.DEFAULT and not os.path.exists(config):
-        return None
-    return load(config).site
+    at = max(event.created for event in events)
+    for what in later:
+        if what not in LATER:
+            yield list(asked_for(what, inbox).events)
+            continue
+        if not invented:
+            raise Failure(f"Only a sample can be {what} at will. Name the stored event that tells it: --then NUMBER")
+        change = sample(events[-1], LATER[what], at)
+        if change is None:
+            raise Failure(f"Nothing that PERSCOM sends tells that a {events[-1].resource} was {what}.")
+        at = change.created
+        yield [change]
 
 
-def _cards(platforms: list[str], message: Message, *, optional: bool) -> list[Card]:
-    """The message on each of ``platforms``; where they are ``optional``, without those that are not installed."""
+async def _said(
+    tasks: Tasks,
+    destinations: Iterable[DestinationConfig],
+    languages: Sequence[str],
+    site: Site,
+    known: Known | None,
+    *,
+    optional: bool,
+) -> tuple[list[tuple[str, list[Card]]], Mapping[str, str], str]:
+    """The cards for each language, and the names of the first message with its word; where all are ``optional``, without the
+    platforms that are not installed."""
+    from msgspec.structs import replace
+
+    from perscom_adapters import names, word_of
     from perscom_receiver import ConfigurationError
 
-    from ..preview import card_of, payload_of
+    from .._problems import hide
+    from ..preview.rehearsal import rehearsed
 
-    cards: list[Card] = []
-    for platform in platforms:
+    cards: dict[str, list[Card]] = {language: [] for language in languages}
+    words: list[str] = []
+    for destination in destinations:
+        platform = destination.place.platform
         try:
-            cards.append(card_of(platform, payload_of(platform, message)))
+            for language in languages:
+                said = await rehearsed(tasks, replace(destination, language=language), site, known)
+                if not said[0]:
+                    raise Failure(f"There is nothing to say about this {hide(tasks[0][0].name)}, so nothing would be posted.")
+                words.append(said[0][0].message.word)
+                cards[language] += [_card(platform, one) for task in said for one in task]
         except ConfigurationError as missing:
             if not optional:
                 raise
             click.echo(f"Not shown: {missing}", err=True)
-    if not cards:
+    if not words:
         raise Failure("There is no platform to show it on.")
-    return cards
+    lead = next((event for event in tasks[0] if word_of(event) == words[0]), tasks[0][0])
+    directory: Directory | None = None if known is None else known.known(tasks[0])
+    held = names(lead, directory, language=languages[0], timezone=site.zone)
+    several = len(languages) > 1
+    return [(language if several else "", part) for language, part in cards.items()], held, words[0]
 
 
-def _about(event: Event, origin: str) -> str:
+def _card(platform: str, said: Said) -> Card:
+    from msgspec.structs import replace
+
+    from ..preview import card_of, payload_of
+
+    card = card_of(platform, payload_of(platform, said.message, edit=said.became == "edited"))
+    return replace(card, became=said.became, thread=said.thread)
+
+
+def _wanted(destination: DestinationConfig, events: Iterable[Event], known: Known | None) -> list[str]:
+    """A sentence where the destination asks for none of ``events``."""
+    from ..conditions import ConditionFailed
+    from ..routing import wants
+
+    for event in events:
+        try:
+            if wants(destination, event, None if known is None else known.known([event])):
+                return []
+        except ConditionFailed:
+            return [f"The condition of {destination.name} fails on it, so it is not posted there."]
+    return [f"{destination.name} does not ask for it, so it is not posted there."]
+
+
+def _about(tasks: Tasks, origins: Iterable[str]) -> str:
+    first, *later = map(_named, tasks)
+    return f"{', '.join([first, *origins])}.{''.join(f' Then {one}.' for one in later)}"
+
+
+def _named(events: Sequence[Event]) -> str:
     from perscom_adapters import word_of
 
     from .._problems import hide
 
-    word = word_of(event)
-    return f"{hide(event.name)}{f' ({word})' if word else ''}, {origin}."
+    if len(events) > 1:
+        counts = Counter(hide(event.name) for event in events)
+        return ", ".join(f"{count} × {name}" for name, count in counts.items())
+    word = word_of(events[0])
+    return f"{hide(events[0].name)}{f' ({word})' if word else ''}"
 
 
-def _about_times(cards: list[Card]) -> list[str]:
+def _about_times(cards: Iterable[Card]) -> list[str]:
     told = any(piece.at is not None for card in cards for piece in card.pieces)
     return ["Times are in UTC here; everybody sees them in their own time zone."] if told else []
 

@@ -32,6 +32,8 @@ class SlackWebhookPlace(msgspec.Struct, frozen=True, kw_only=True):
 
     platform: ClassVar[str] = "slack"
     key: ClassVar[str] = "url"
+    edits: ClassVar[bool] = False
+    """It never learns the number of what it posted."""
 
     url: HiddenUrl
 

@@ -50,8 +50,8 @@ def _read(table: Table) -> WebhookPlace | None:
     if "secret" not in table:
         table.wrong(
             "secret",
-            'secret is missing. Make a new one, not PERSCOM\'s, and add the line: secret = "${WEBHOOK_SECRET}", and its value to'
-            " .env.",
+            "secret is missing. Make a new one, not PERSCOM's, and add the line:"
+            ' secret = "${WEBHOOK_SECRET}", and its value to .env.',
         )
     secret = table.text("secret")
     if secret is not None and (weakness := Secret(secret).weakness()):

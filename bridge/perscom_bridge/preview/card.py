@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -92,7 +93,8 @@ Part = Heading | Body | Facts | Small
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """A message on the platform of that name. ``color`` is 0xRRGGBB, ``image`` the address of a small picture beside it, and a
-    ``silent`` one makes no sound. ``above`` is what stands above its box."""
+    ``silent`` one makes no sound. ``above`` is what stands above its box. ``became`` says what it is to the one before it, if
+    anything, and ``thread`` is the title of the thread that it begins."""
 
     platform: str
     parts: tuple[Part, ...]
@@ -100,6 +102,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     image: str | None = None
     silent: bool = False
     above: tuple[Piece, ...] = ()
+    became: Literal["posted", "continued", "edited"] = "posted"
+    thread: str | None = None
 
     @property
     def title(self) -> str:

@@ -29,13 +29,26 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 def page(
-    cards: Sequence[Card], *, note: str, at: datetime, word: str | None = None, names: Mapping[str, str] | None = None
+    sections: Sequence[tuple[str, Sequence[Card]]],
+    *,
+    note: str,
+    at: datetime,
+    word: str | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> str:
-    """The HTML of a page with ``cards`` (at least one), its title and a ``note`` above, as if posted at ``at`` (aware, UTC).
+    """The HTML of a page with ``sections``: a heading, perhaps blank, and cards, at least one, those of a platform in order.
 
-    Below stand the ``names`` that a wording of ``word`` may use, if they are given.
+    Above stand the first title and a ``note``; all is as if posted at ``at`` (aware, UTC). Below stand the ``names`` that a
+    wording of ``word`` may use, if they are given.
     """
-    channels = [Channel(card.platform, "announcements", ((card, at),)) for card in cards]
+    shown = [(heading, _channels(cards, at)) for heading, cards in sections]
     listed = (rows(names, word), never_filled(word)) if names is not None and word is not None else None
     template = page_environment().get_template("preview.html")
-    return template.render(channels=channels, title=cards[0].title, note=note, word=word, names=listed)
+    return template.render(sections=shown, title=sections[0][1][0].title, note=note, word=word, names=listed)
+
+
+def _channels(cards: Sequence[Card], at: datetime) -> list[Channel]:
+    return [
+        Channel(platform, "announcements", tuple((card, at) for card in cards if card.platform == platform))
+        for platform in dict.fromkeys(card.platform for card in cards)
+    ]

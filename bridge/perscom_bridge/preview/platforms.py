@@ -14,11 +14,12 @@ from .card import Card
 __all__ = ["card_of", "payload_of"]
 
 
-def payload_of(platform: str, message: Message) -> dict[str, Any]:
-    """What would be sent to ``platform``. Raises ConfigurationError where its extra is not installed."""
+def payload_of(platform: str, message: Message, *, edit: bool = False) -> dict[str, Any]:
+    """What would be sent to ``platform``, to ``edit`` an earlier message or for a new one. Raises ConfigurationError where its
+    extra is not installed."""
     with extra_of(platform):
         adapter = import_module(f"perscom_adapters.{platform}")
-    payload: dict[str, Any] = adapter.payload(message)
+    payload: dict[str, Any] = adapter.payload(message, edit=True) if edit else adapter.payload(message)
     return payload
 
 

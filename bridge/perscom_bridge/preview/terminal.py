@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from itertools import zip_longest
 
 from rich.console import Console
 from rich.text import Text
@@ -11,13 +12,22 @@ from rich.text import Text
 from ..platforms import PLATFORMS
 from .card import Body, Card, Fact, Facts, Heading, Piece, Row, Small
 
-__all__ = ["boxes"]
+__all__ = ["boxes", "shelves"]
 
 _NARROWEST = 34  # columns, with the frame; where a box would be narrower, the next one goes below
 _WIDEST = 64
 _MARGIN = "  "
 # The marks that keep foreign text inert have no width. Not every terminal knows that.
 _WITHOUT_WIDTH = {ord("\u2060"): None}
+
+
+def shelves(cards: Sequence[Card]) -> Iterator[list[Card]]:
+    """The first of each platform, which stand side by side, then the second ones, and so on."""
+    by_platform: dict[str, list[Card]] = {}
+    for card in cards:
+        by_platform.setdefault(card.platform, []).append(card)
+    for beside in zip_longest(*by_platform.values()):
+        yield [card for card in beside if card is not None]
 
 
 def boxes(cards: Sequence[Card], columns: int) -> str:
@@ -45,7 +55,7 @@ def _shelf(cards: Sequence[Card], console: Console, width: int) -> Iterator[tupl
 def _box(card: Card, lines: list[Text], height: int, width: int) -> Iterator[Text]:
     """The ``lines`` in a frame of the colour of the message."""
     color = f"#{card.color:06x}" if card.color is not None else ""
-    name = PLATFORMS[card.platform].name
+    name = ", ".join((PLATFORMS[card.platform].name, *(() if card.became == "posted" else (card.became,))))
     yield Text(f"+- {name} {'-' * (width - len(name) - 5)}+", color)
     for line in (*lines, *[Text()] * (height - len(lines))):
         room = " " * (width - 4 - line.cell_len)
@@ -81,8 +91,10 @@ def _rows(card: Card) -> Iterator[tuple[Row, str]]:
         above = part
     if card.image is not None:
         yield Row((Piece("picture", url=card.image),)), "dim"
-    if card.silent:
+    if card.silent and card.became != "edited":  # which never makes one
         yield Row((Piece("(without a sound)"),)), "dim"
+    if card.thread is not None:
+        yield Row((Piece(f"(begins a thread: {card.thread})"),)), "dim"
 
 
 def _fact(fact: Fact) -> Iterator[Row]:

@@ -10,7 +10,7 @@
 import pytest
 
 pytest.register_assert_rewrite(  # before they are imported: so that a failure shows its values
-    *(f"{__name__}.{module}" for module in ("_any_order", "_claims", "_leases", "_outcomes", "_sharing"))
+    *(f"{__name__}.{module}" for module in ("_any_order", "_claims", "_groups", "_leases", "_outcomes", "_sharing"))
 )
 
 from ._store import Handle, Store  # noqa: E402

@@ -58,9 +58,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     # What happens. A rule for each worker and one for the operator: hypothesis leaves whole rules out of many of its examples.
 
-    @initialize(number=st.integers(1, 3))
-    def there_is_work(self, number: int) -> None:
-        self.somebody_enqueues(set(LANES), 0.0, number, None, 0.0, commits=True)
+    @initialize(number=st.integers(1, 3), group=some_groups)
+    def there_is_work(self, number: int, group: Group | None) -> None:
+        self.somebody_enqueues(set(LANES), 0.0, number, group, 0.0, commits=True)
 
     @rule(lanes=some_lanes, wait=waits, number=st.integers(1, 3), group=some_groups, after=moments, commits=st.booleans())
     def somebody_enqueues(
@@ -198,12 +198,13 @@ class AnyOrder(RuleBasedStateMachine):
         for _, one in self.model.together(known, State.DEAD) if known.state is State.DEAD else ():
             one.state, one.due = State.WAITING, now
 
-    def bury(self, which: int) -> None:
+    def bury(self, which: int, running: bool) -> None:
         events = sorted({task.event for task in self.model.tasks.values()})
         event = events[which % len(events)]
-        waiting = [task for task in self.model.tasks.values() if task.event == event and task.state is State.WAITING]
-        assert self.write(lambda c: self.queue.bury(c, event, 0.0, "Too old.")) == len(waiting)
-        for task in waiting:
+        states = (State.WAITING, State.LEASED) if running else (State.WAITING,)
+        buried = [task for task in self.model.tasks.values() if task.event == event and task.state in states]
+        assert self.write(lambda c: self.queue.bury(c, event, 0.0, "Too old.", running=running)) == len(buried)
+        for task in buried:
             task.state = State.DEAD
 
     def bound(self, ahead: float) -> None:

@@ -23,8 +23,8 @@ def call(name: str, /, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy
 some_lanes = st.sets(st.sampled_from(list(LANES)), min_size=1)
 places = st.integers(0, 9)
 waits = st.sampled_from([0.0, 0.0, 0.0, 1.0, LEASE])
-some_groups = st.none() | st.builds(Group, st.sampled_from("ab"), window=st.sampled_from([0.0, 1.0, LEASE]))
-moments = st.sampled_from([0.0, 8.0, 16.0])
+some_groups = st.none() | st.builds(Group, st.sampled_from("aaab"), window=st.sampled_from([0.0, 0.0, LEASE]))
+moments = st.sampled_from([0.0, 0.0, 8.0, 16.0])
 """When events were created: the first and the last of these are too far apart for one group."""
 of_a_worker = st.lists(
     st.one_of(
@@ -43,6 +43,6 @@ of_the_operator = st.one_of(
     call("another_width", name=st.sampled_from(list(LANES)), width=st.integers(1, 3)),
     call("resume"),
     call("revive", which=places),
-    call("bury", which=places),
+    call("bury", which=places, running=st.booleans()),
     call("bound", ahead=st.sampled_from([1.0, 2 * LEASE])),
 )

@@ -152,5 +152,5 @@ class Model:
         for task in self.tasks.values():
             if task.state is State.WAITING:
                 task.due = latest if task.due > latest + (LONGEST_WINDOW if task.group else 0) else task.due
-            elif task.lease is not None:
+            elif task.state is State.LEASED and task.lease is not None:
                 task.lease = min(task.lease, latest)

@@ -14,6 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from ._any_order import AnyOrder
 from ._claims import Claims
 from ._desk import Desk
+from ._groups import Groups, Rests
 from ._leases import Bounds, Leases, Unclear
 from ._outcomes import Burials, DeadTasks, Outcomes, Receipts
 from ._sharing import Enqueueing, Processes
@@ -22,7 +23,7 @@ from ._store import Handle, Store
 __all__ = ["QueueSuite"]
 
 
-class QueueSuite(Claims, Leases, Unclear, Bounds, Outcomes, Receipts, DeadTasks, Burials, Enqueueing, Processes):
+class QueueSuite(Claims, Leases, Unclear, Bounds, Outcomes, Receipts, DeadTasks, Burials, Groups, Rests, Enqueueing, Processes):
     """All that the queue promises, as tests. Subclass it, under a name that pytest collects, and say how a store is made."""
 
     examples = 60

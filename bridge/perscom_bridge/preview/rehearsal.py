@@ -1,0 +1,154 @@
+"""What would be posted: the poster of the service itself, in front of a place that only listens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING, Literal, cast
+
+import msgspec
+
+from perscom_adapters import Directory, Message, Receipt
+from perscom_receiver import Context, Event, Told
+
+from ..config import DestinationConfig, Images, Site
+from ..directory.images import image_key
+from ..platforms import extra_of
+from ..posting import Known, Poster
+from ..threads import Threads
+
+if TYPE_CHECKING:
+    from ..platforms import Place
+
+__all__ = ["Pictures", "Said", "anywhere", "rehearsed"]
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of the platform. ``became`` is what it does: a message more, one that goes on with the one before it, or a
+    change of the first. ``thread`` is the title of the thread that it begins."""
+
+    message: Message
+    became: Literal["posted", "continued", "edited"] = "posted"
+    thread: str | None = None
+
+
+def anywhere(platform: str, *, long: bool = False) -> DestinationConfig:
+    """A destination on ``platform`` as it is without any further line in the file; a ``long`` one shows all it can."""
+    config = DestinationConfig(name="announcements", place=cast("Place", _Anywhere(platform)), events=("*",))
+    return msgspec.structs.replace(config, long="follow-up", show=("answers",)) if long else config
+
+
+async def rehearsed(
+    tasks: Sequence[Sequence[Event]], destination: DestinationConfig, site: Site, known: Known | None = None
+) -> list[list[Said]]:
+    """For each of ``tasks``, which come one after the other, what the service would send to ``destination``: nothing, where it
+    has nothing to say. The events of one task are those that are posted together.
+
+    It happens at the time of the events, so quiet hours are those of then. Raises ConfigurationError where the platform's extra
+    is not installed, and DestinationError for what no message can be made of.
+    """
+    with extra_of(destination.place.platform):
+        place = _Listening(destination)
+        clock = 0.0
+        threads = _NewThreads() if destination.threads is not None else None
+        poster = Poster(destination, place, site, lambda name, outcome: None, known, lambda: clock, threads)
+        told: list[Told] = []
+        said: list[list[Said]] = []
+        for first, *others in tasks:
+            clock = max(event.created.timestamp() for event in (first, *others))
+            done = await poster.post(first, Context(others=tuple(others), told=tuple(told)))
+            said.append(place.heard())
+            if done is not None:
+                receipt = msgspec.json.encode(done.receipt).decode()
+                told += (Told(event, receipt) for event in (first, *others))
+        return said
+
+
+class Pictures:
+    """Knows no names, and the pictures of [images] by the names that events bring along."""
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    async def before(self, events: Sequence[Event]) -> Directory:
+        """The same as ``known``."""
+        return self
+
+    def known(self, events: Sequence[Event]) -> Directory:
+        """Itself."""
+        return self
+
+    def name(self, resource: str, key: int, /) -> str | None:
+        """None."""
+        return None
+
+    def old(self, kind: str, user_id: int, /) -> str | None:
+        """None."""
+        return None
+
+    def image(self, resource: str, key: int | None, name: str | None, /) -> str | None:
+        """The permanent picture of what is called so."""
+        return self._images.get(resource, {}).get(image_key(name)) if name else None
+
+
+class _Anywhere:
+    """A place on a platform that nobody needs to know."""
+
+    key = "url"
+    identity: tuple[str | None, ...] = ()
+
+    def __init__(self, platform: str) -> None:
+        self.platform = platform
+
+
+class _Listening:
+    """A destination that hears what would be sent, and answers as the platform would."""
+
+    def __init__(self, destination: DestinationConfig) -> None:
+        self.name = destination.name
+        self._platform = destination.place.platform
+        self._edits = getattr(destination.place, "edits", True) and _edits(self._platform)
+        self._said: list[Said] = []
+        self._count = 0
+
+    async def send(self, message: Message, *, previous: Receipt | None = None, thread: str | None = None) -> Receipt:
+        """Hear it."""
+        if previous is not None:
+            self._said.append(Said(message=message, became="edited"))
+            return previous
+        return self._hear(Said(message=message, became="continued" if self._said else "posted"), thread)
+
+    async def open_thread(self, message: Message, *, name: str) -> Receipt:
+        """Hear it, and the title of its thread."""
+        return self._hear(Said(message=message, thread=name), "thread")
+
+    def heard(self) -> list[Said]:
+        """What was sent since the last call."""
+        said, self._said = self._said, []
+        return said
+
+    def _hear(self, said: Said, thread: str | None) -> Receipt:
+        self._said.append(said)
+        self._count += 1
+        return Receipt(platform=self._platform, message_id=str(self._count) if self._edits else None, thread_id=thread)
+
+
+class _NewThreads(Threads):
+    """The threads of a place that has none yet."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, str] = {}
+
+    async def find(self, member: int) -> str | None:
+        """The thread about ``member``."""
+        return self._found.get(member)
+
+    async def keep(self, member: int, thread: str) -> None:
+        """From now on ``thread`` is the one about ``member``."""
+        self._found[member] = thread
+
+
+def _edits(platform: str) -> bool:
+    adapter = import_module(f"perscom_adapters.{platform}")
+    return "edit" in signature(adapter.payload).parameters
