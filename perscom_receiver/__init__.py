@@ -43,7 +43,7 @@ from ._tasks import Group, Told
 from ._verifier import Verifier
 
 if TYPE_CHECKING:
-    from ._addresses import is_public_address
+    from ._addresses import AddressGuard, AddressRefused, is_public_address
     from ._explain import Difference, Explanation, explain
     from ._health import Health
     from ._inbox import DeadLetter, SQLiteInbox
@@ -71,6 +71,8 @@ __all__ = [
     "HIDDEN_COLUMNS",
     "SIGNATURE_HEADER",
     "UNSET",
+    "AddressGuard",
+    "AddressRefused",
     "AssignmentRecord",
     "AwardRecord",
     "BodyTimeout",
@@ -130,6 +132,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "AddressGuard": "_addresses",
+    "AddressRefused": "_addresses",
     "AssignmentRecord": "_resources",
     "AwardRecord": "_resources",
     "Calendar": "_resources",

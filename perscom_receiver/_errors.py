@@ -177,4 +177,11 @@ class DestinationError(PerscomError):
 
 
 class DeliveryError(PerscomError):
-    """A subscribed URL did not take an event."""
+    """A subscribed URL did not take an event: no answer came that could be judged.
+
+    ``kind`` is a word for the log: ``address`` (not a public one), ``dns``, ``connect``, ``tls``, ``timeout``, ``protocol``.
+    """
+
+    def __init__(self, message: str, *, kind: str = "connect") -> None:
+        super().__init__(message)
+        self.kind = kind

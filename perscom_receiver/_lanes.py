@@ -72,6 +72,10 @@ class Lanes:
             refresh(connection, row[0])
         return row is not None
 
+    def rest(self, connection: Connection, lane: int, until: float) -> None:
+        """Give nothing of the lane with this id to anybody before ``until``."""
+        rest(connection, lane, until, None)
+
     def bound(self, connection: Connection, latest: float) -> None:
         """Let nothing wait or be leased beyond ``latest``: a clock that ran ahead must not park a lane for years.
 

@@ -177,8 +177,8 @@ def read_told(connection: Connection, task: Task) -> tuple[Told, ...]:
 def keep_attempt(connection: Connection, task: int, attempt: int, started: float, result: Result) -> None:
     """Add an attempt that was begun, and has ended, to the log."""
     connection.execute(
-        "INSERT INTO attempt (task, n, started, ms, status, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (task, attempt, started, result.ms, result.status, result.outcome, result.error),
+        "INSERT INTO attempt (task, n, started, ms, status, outcome, error, answer, next) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (task, attempt, started, result.ms, result.status, result.outcome, result.error, result.answer, result.at),
     )
 
 

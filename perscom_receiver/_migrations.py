@@ -72,5 +72,12 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # Seconds after which what waits in the lane is handled together.
         "ALTER TABLE lane ADD COLUMN late DOUBLE PRECISION",
     ),
+    (
+        # The head of what was answered to an attempt, and when the next one was to follow: the log of a sender.
+        "ALTER TABLE attempt ADD COLUMN answer TEXT",
+        "ALTER TABLE attempt ADD COLUMN next DOUBLE PRECISION",
+        # The history of one lane, newest first.
+        "CREATE INDEX task_lane ON task (lane, id)",
+    ),
 )
 """Step n (counted from 1) brings the schema from version n - 1 to n."""

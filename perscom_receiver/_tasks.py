@@ -95,7 +95,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     state: State
     outcome: str
-    """A word for the log of attempts: ``done``, ``retry``, ``permanent``, ``rejected``, ``unclear``, ``released``."""
+    """A word for the log of attempts: ``done``, ``retry``, ``permanent``, ``rejected``, ``unclear``, ``released``; a sender has
+    words of its own."""
     at: float | None = None
     hold: bool = False
     """With ``at``: let the whole lane rest until then, and keep the task in front (order), instead of the task alone."""
@@ -111,3 +112,5 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The HTTP status of the answer, if there was one."""
     ms: float | None = None
     """How long the attempt took, in milliseconds."""
+    answer: str | None = None
+    """The head of what was answered, for the log."""

@@ -197,3 +197,18 @@ class Queue(Lanes):
         )
         refresh(connection, row[0])
         return True
+
+    def again(self, connection: Connection, task: int, now: float) -> bool:
+        """Let a task run at once, and all the same if it is done: for somebody who wants it sent once more.
+
+        False when this site has no task of that id, it is being worked on, or the body of its event is gone.
+        """
+        row = connection.execute(
+            "UPDATE task SET state = 0, due = ?, settled = NULL, receipt = NULL, error = NULL"
+            " WHERE id = ? AND state <> 1 AND event IN (SELECT id FROM event WHERE body IS NOT NULL)"
+            " AND lane IN (SELECT id FROM lane WHERE site = ? AND queue = ?) RETURNING lane",
+            (now, task, self.site, self.name),
+        ).fetchone()
+        if row is not None:
+            refresh(connection, row[0])
+        return row is not None

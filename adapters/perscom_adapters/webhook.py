@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from perscom_receiver import SIGNATURE_HEADER, DestinationError, Event, Secret, is_public_address
+from perscom_receiver import SIGNATURE_HEADER, AddressGuard, AddressRefused, DestinationError, Event, Secret
 
 from ._answers import by_status, wait_seconds
 from ._destination import Receipt
@@ -29,6 +29,7 @@ EVENT_ID_HEADER: Final = "Perscom-Event-Id"
 """The header with the id of the event: the same whenever it is sent. It is not signed."""
 _ANSWER_LIMIT: Final = 4 * 1024  # bytes; nothing of an answer is used
 _GONE: Final = 410
+_PUBLIC: Final = AddressGuard()
 
 
 def request_headers(event: Event, secret: Secret) -> Mapping[str, str]:
@@ -106,18 +107,18 @@ class WebhookDestination:
 
 
 class _Guard:
-    """Opens sockets to public addresses alone: here, where the address is the very one that is connected to."""
+    """The guard of one request, which remembers: the errors of a request hold nothing of what was in the way."""
 
     def __init__(self) -> None:
         self.refused = False
 
     def open(self, found: tuple[Any, ...]) -> socket.socket:
-        """A socket for an answer of ``getaddrinfo``. Raises OSError for an address that is not public."""
-        family, kind, protocol, _, address = found
-        if not is_public_address(address[0]):
+        """A socket for an answer of ``getaddrinfo``. Raises AddressRefused for an address that is not public."""
+        try:
+            return _PUBLIC.open_socket(found)
+        except AddressRefused:
             self.refused = True
-            raise OSError("a private network")
-        return socket.socket(family, kind, protocol)
+            raise
 
 
 def _failure(answer: Answer, host: str) -> DestinationError:

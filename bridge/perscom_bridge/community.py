@@ -52,10 +52,11 @@ class Community:
             refused=self._witness.refused,
         )
         self._destinations = destinations
-        self._directory = SiteDirectory(
+        self.directory = SiteDirectory(
             self.inbox, images=config.images, api=config.site.api, forget_left=config.privacy.forget_left
         )
-        router = router_for(destinations, config.site, self._posted, self._directory, now, self.inbox)
+        """Who knows names, as long as the community works."""
+        router = router_for(destinations, config.site, self._posted, self.directory, now, self.inbox)
         self._worker = Worker(self.inbox, router, speed=speed)
         self._notices = [
             Notices(self.inbox, self._witness, config, destination)
@@ -78,7 +79,7 @@ class Community:
         with naming(self.config.community):
             await self._learn()
             async with AsyncExitStack() as stack:
-                await stack.enter_async_context(self._directory.tended())
+                await stack.enter_async_context(self.directory.tended())
                 for notices in self._notices:
                     await stack.enter_async_context(notices.told())
                 await self._worker.run(stop)

@@ -10,6 +10,8 @@ from perscom_adapters import Receipt, render
 from perscom_receiver import Event, Health, MalformedEvent, SQLiteInbox
 from perscom_receiver.queue import Connection, State
 
+from .posting import Known
+
 __all__ = ["EventRow", "LaneRow", "Overview", "read_overview"]
 
 LARGEST_SHOWN = 256 * 1024
@@ -55,13 +57,15 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     lanes: tuple[LaneRow, ...]
 
 
-def read_overview(inbox: SQLiteInbox, n: int = 50) -> Overview:
-    """The newest ``n`` events and all destinations. Blocks for a query or two."""
-    events, lanes = inbox.database.read(lambda connection: (_events(connection, inbox.site, n), _lanes(connection, inbox)))
+def read_overview(inbox: SQLiteInbox, n: int = 50, known: Known | None = None) -> Overview:
+    """The newest ``n`` events, with the names that ``known`` has in memory, and all destinations. Blocks for a query or two."""
+    events, lanes = inbox.database.read(
+        lambda connection: (_events(connection, inbox.site, n, known), _lanes(connection, inbox))
+    )
     return Overview(health=inbox.health(), events=tuple(events), lanes=tuple(lanes))
 
 
-def _events(connection: Connection, site: str, n: int) -> list[EventRow]:
+def _events(connection: Connection, site: str, n: int, known: Known | None) -> list[EventRow]:
     rows = connection.execute(
         "SELECT id, name, received, CASE WHEN length(body) > ? THEN '' ELSE body END FROM event WHERE site = ?"
         " ORDER BY id DESC LIMIT ?",
@@ -72,7 +76,7 @@ def _events(connection: Connection, site: str, n: int) -> list[EventRow]:
             row=row,
             name=name,
             received=datetime.fromtimestamp(received, UTC),
-            title=_title(body),
+            title=_title(body, known),
             tasks=_tasks(connection, row),
         )
         for row, name, received, body in rows
@@ -102,15 +106,16 @@ def _receipt(stored: str) -> Receipt:
         return Receipt(platform="")
 
 
-def _title(body: bytes | None) -> str | None:
+def _title(body: bytes | None, known: Known | None) -> str | None:
     if body is None:
         return None
     if not body:
         return "(too large to be shown here)"
     try:
-        message = render(Event.parse(body))
+        event = Event.parse(body)
     except MalformedEvent:
         return "(what is stored here cannot be read)"
+    message = render(event, None if known is None else known.known([event]))
     return None if message is None else message.title
 
 

@@ -16,7 +16,6 @@ from perscom_adapters import (
     Destination,
     Directory,
     Message,
-    OpensThreads,
     Paced,
     Receipt,
     group_key,
@@ -33,7 +32,7 @@ from .config import DestinationConfig, Site
 from .mentions import mentions_for
 from .parts import parts_of
 from .quiet import quiet_until
-from .threads import Threads, begins_thread, member_of
+from .threads import Threads
 
 __all__ = ["Known", "Posted", "Poster", "linked"]
 
@@ -124,7 +123,10 @@ class Poster:
                 _log.info("%s: the message to be changed is gone, so it is posted anew (%s)", self._config.name, error)
                 await self._rest()
         first, *rest = parts_of(message, self._config)
-        receipt = await self._in_thread(first, events)
+        if self._threads is None:
+            receipt = await self._destination.send(first)
+        else:
+            receipt = await self._threads.post(first, events, one_action=_is_one_action(events))
         for part in rest:
             await self._rest()
             try:
@@ -133,29 +135,6 @@ class Poster:
                 # The message itself is there: it must not be posted a second time for the sake of its end.
                 _log.error("%s: the rest of a long message is not posted: %s", self._config.name, error)
                 break
-        return receipt
-
-    async def _in_thread(self, message: Message, events: Sequence[Event]) -> Receipt:
-        """Post to the thread of the member whom it is about: one that is there, or a new one. Without one to the channel."""
-        member = member_of(events, one_action=_is_one_action(events))
-        if self._threads is None or member is None or not isinstance(self._destination, OpensThreads):
-            return await self._destination.send(message)
-        thread = await self._threads.find(member)
-        if thread is None and not begins_thread(events):
-            return await self._destination.send(message)
-        receipt = None
-        if thread is not None:
-            try:
-                receipt = await self._destination.send(message, thread=thread)
-            except DestinationError as error:
-                if error.outcome != "rejected":
-                    raise
-                _log.info("%s: the thread of a member takes nothing more, so a new one begins (%s)", self._config.name, error)
-                await self._rest()
-        if receipt is None:
-            receipt = await self._destination.open_thread(message, name=message.title)
-        if receipt.thread_id not in (None, thread):
-            await self._threads.keep(member, receipt.thread_id)
         return receipt
 
     async def _rest(self) -> None:

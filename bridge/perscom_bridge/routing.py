@@ -65,7 +65,7 @@ def destination_handler(
             repeat_unclear=config.unclear == "repeat",
             fingerprint=fingerprint,
         )
-    threads = Threads(inbox, config) if inbox is not None and config.threads else None
+    threads = Threads(inbox, config, destination) if inbox is not None and config.threads else None
     poster = Poster(config, destination, site, posted, known, now, threads)
     return Handler(
         key=config.name,

@@ -51,7 +51,7 @@ def status_app(
     template = page_environment().get_template("status.html")
 
     async def overviews() -> list[Overview]:
-        return [await asyncio.to_thread(read_overview, one.inbox) for one in communities]
+        return [await asyncio.to_thread(read_overview, one.inbox, known=one.directory) for one in communities]
 
     async def own_page() -> str:
         parts = [

@@ -6,21 +6,25 @@ forgotten long before the last promotion.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from perscom_adapters import word_of
-from perscom_receiver import Event, SQLiteInbox, Unavailable
-from perscom_receiver.queue import Connection
+from perscom_adapters import Destination, Message, OpensThreads, Paced, Receipt, word_of
+from perscom_receiver import DestinationError, Event, Unavailable
 
-from .config import DestinationConfig
+if TYPE_CHECKING:
+    from perscom_receiver import SQLiteInbox
+    from perscom_receiver.queue import Connection
 
-__all__ = ["BEGINNINGS", "Threads", "begins_thread", "forget", "member_of"]
+    from .config import DestinationConfig
+
+__all__ = ["BEGINNINGS", "Threads", "forget"]
 
 BEGINNINGS: Final = ("submission", "joined")
 """The words that begin a thread."""
@@ -41,14 +45,45 @@ _IDS: Final = range(1, 2**63)
 class Threads:
     """The threads of one destination, by member. They outlive a restart, and no change of the place that it posts to."""
 
-    def __init__(self, inbox: SQLiteInbox, config: DestinationConfig) -> None:
+    def __init__(self, inbox: SQLiteInbox, config: DestinationConfig, destination: Destination) -> None:
         self._database = inbox.database
         self._key = (inbox.site, config.name)
         self._place = sha256(msgspec.json.encode(config.place.identity)).hexdigest()  # which may hold secrets
+        self._destination = destination
         self._prepared = False
 
-    async def find(self, member: int) -> str | None:
-        """The thread about ``member``. Raises Unavailable when the database cannot be read."""
+    async def post(self, message: Message, events: Sequence[Event], *, one_action: bool) -> Receipt:
+        """Post to the thread of the member whom ``events`` are about: one that is there, or a new one for an enlistment.
+
+        Everything else goes to the channel. Raises DestinationError, and Unavailable, before anything is posted, when the
+        database cannot be read.
+        """
+        member = _member_of(events, one_action=one_action)
+        if member is None or not isinstance(self._destination, OpensThreads):
+            return await self._destination.send(message)
+        thread = await self._find(member)
+        if thread is None and not _begins_thread(events):
+            return await self._destination.send(message)
+        receipt = None if thread is None else await self._follow(message, thread)
+        if receipt is None:
+            receipt = await self._destination.open_thread(message, name=message.title)
+        if receipt.thread_id is not None and receipt.thread_id != thread:
+            await self._keep(member, receipt.thread_id)
+        return receipt
+
+    async def _follow(self, message: Message, thread: str) -> Receipt | None:
+        """The receipt of a message to a thread; None when that takes nothing more."""
+        try:
+            return await self._destination.send(message, thread=thread)
+        except DestinationError as error:
+            if error.outcome != "rejected":
+                raise
+            _log.info("%s: the thread of a member takes nothing more, so a new one begins (%s)", self._key[1], error)
+        if isinstance(self._destination, Paced):
+            await asyncio.sleep(self._destination.pace.rest)
+        return None
+
+    async def _find(self, member: int) -> str | None:
         if not self._prepared:
             await self._database.awrite(partial(_write, _TABLE, ()))
             self._prepared = True
@@ -60,7 +95,7 @@ class Threads:
         )
         return None if row is None else str(row[0])
 
-    async def keep(self, member: int, thread: str) -> None:
+    async def _keep(self, member: int, thread: str) -> None:
         """From now on ``thread`` is the one about ``member``. Raises nothing: the message in it is posted already."""
         row = (*self._key, member, self._place, thread)
         try:
@@ -69,7 +104,7 @@ class Threads:
             _log.warning("%s: a thread could not be noted, so another one may be begun: %s", self._key[1], error)
 
 
-def member_of(events: Sequence[Event], *, one_action: bool) -> int | None:
+def _member_of(events: Sequence[Event], *, one_action: bool) -> int | None:
     """The one member whom all of ``events`` are about; in ``one_action`` some may not say. None for several, and for none.
 
     The form of a guest is about nobody: PERSCOM never tells which user the guest has become.
@@ -80,7 +115,7 @@ def member_of(events: Sequence[Event], *, one_action: bool) -> int | None:
     return members.pop() if len(members) == 1 else None
 
 
-def begins_thread(events: Sequence[Event]) -> bool:
+def _begins_thread(events: Sequence[Event]) -> bool:
     """Whether an enlistment is among ``events``."""
     return any(word_of(event) in BEGINNINGS and event.action != "deleted" for event in events)
 

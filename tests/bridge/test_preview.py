@@ -10,6 +10,7 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from html.parser import HTMLParser
@@ -60,7 +61,7 @@ from perscom_bridge.preview.card import Body, Facts, Heading, Row, Small
 from perscom_bridge.preview.page import page
 from perscom_bridge.preview.terminal import boxes
 from perscom_bridge.service import web_url
-from perscom_receiver import EVENT_NAMES, php_json
+from perscom_receiver import EVENT_NAMES, SQLiteInbox, php_json
 from perscom_receiver.testing import make_event, sample
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -725,6 +726,8 @@ def test_platforms_come_in_the_order_they_are_named_each_once() -> None:
         (["promotoin"], '"promotoin" is no word, no event and no file here. Did you mean "promotion"?      All words: '),
         (["rankrecord.create"], 'Did you mean "rankrecord.created"?'),
         (["\x1b[2J"], '"?[2J" is no word, no event and no file here.      All words: perscom-bridge events\n'),
+        (["12"], "A number is that of a stored event, and nothing is stored here yet. Name the file with --config."),
+        (["promotion", "--to", "staff"], 'There is no destination "staff".      There is: no configuration here'),
         (["promotion", "--as", "dicsord"], '"dicsord" is no platform. Did you mean "discord"?      Known: discord, slack,'),
         (["promotion", "--as", "slack,"], '"" is no platform.      Known: discord, slack, telegram; html makes a page of'),
         (["."], ". cannot be read: Is a directory."),
@@ -751,6 +754,170 @@ def test_a_file_for_a_page_without_a_page_is_a_mistake() -> None:
     assert result.exit_code == 2
     assert "add --as html" in result.stderr
     assert not Path("page.html").exists()
+
+
+# Several events, what comes later, and what is stored
+
+
+def titles(output: str) -> list[str]:
+    """The first line of each box, the platform's name in front."""
+    return [f"{name}: {title.strip()}" for name, title in re.findall(r"\+- ([^+]+?) -+\+\n  \| (.*?) \|", output)]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("word", "about", "title"),
+    [
+        ("promotion", "1 × user.updated, 1 × rankrecord.created", "SFC Jacob Whitfield promoted to Sergeant First Class"),
+        ("demotion", "1 × user.updated, 1 × rankrecord.created", "SFC Jacob Whitfield demoted to Sergeant First Class"),
+        (
+            "assignment",
+            "5 × user.updated, 1 × assignmentrecord.created",
+            "Cpl Noor Haddad assigned to 1st Platoon, Alpha Company",
+        ),
+    ],
+)
+def test_all_deliveries_of_an_action_are_one_message(word: str, about: str, title: str) -> None:
+    output = run(word, "--whole", "--as", "telegram").output
+    assert output.startswith(f"{about}, a sample.")
+    (only,) = titles(output)
+    assert only.startswith(f"Telegram: {title}")
+    assert "changed" not in output.partition("Names for")[0]
+
+
+@pytest.mark.usefixtures("folder")
+def test_several_words_and_a_night_are_a_digest() -> None:
+    assert titles(run("promotion", "award", "event", "--as", "discord").output) == ["Discord: 1 promotion, 1 award, 1 event"]
+    night = run("--digest", "--as", "discord").output
+    assert "2 promotions, 1 award, 1 qualification, 1 assignment" in night
+    assert "• Spc Tomasz Nowak promoted" in night
+    assert "3 promotions" in run("promotion", "--digest", "--as", "discord").output
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_of_several_requests_is_posted_as_they_came_together() -> None:
+    promotion, award = (sample(name, created=AT, request_id="one") for name in ("rankrecord.created", "awardrecord.created"))
+    award |= {"data": award["data"] | {"user_id": promotion["data"]["user_id"], "user": promotion["data"]["user"]}}
+    Path("list.json").write_bytes(php_json([promotion, award]))
+    Path("lines.json").write_bytes(php_json(promotion) + b"\n" + php_json(award) + b"\n")
+    for file in ("list.json", "lines.json"):
+        assert titles(run(file, "--as", "slack").output) == ["Slack: SFC Jacob Whitfield: 1 promotion, 1 award"]
+    Path("request").write_bytes(b"POST /webhooks/perscom HTTP/1.1\r\nSignature: 0\r\n\r\n" + php_json(promotion))
+    assert titles(run("request", "--as", "slack").output) == ["Slack: SFC Jacob Whitfield promoted to Sergeant First Class"]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("word", ["promotion", "assignment", "event", "message", "calendar"])
+def test_what_is_edited_and_then_deleted_is_shown_step_by_step(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    shown = run(word, "--whole", "--then", "edited", "--then", "deleted")
+    boxes = re.findall(r"\+- ([^+]+?) -+\+", shown.output)
+    assert boxes == [f"{name}{became}" for became in ("", ", edited", ", edited") for name in ("Discord", "Slack", "Telegram")]
+    html = run(word, "--then", "edited", "--then", "deleted", "--as", "html").stdout
+    assert html.count(" · edited</span>") == 12
+    assert html.count("<s>") >= 6  # the title on each platform, dark and light
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_incoming_webhook_of_slack_says_it_in_a_further_message() -> None:
+    staff = '[destinations.staff]\ntype = "slack"\nurl = "https://hooks.slack.com/services/T0123ABCD/B0123ABCD/Zq7xTokenOfTheChannel"'
+    Path("bridge.toml").write_text(f"{CONFIGURATION}\n{staff}\n", encoding="utf-8")
+    assert titles(run("promotion", "--then", "deleted", "--to", "staff").output) == [
+        "Slack: SFC Jacob Whitfield promoted to Sergeant First Class",
+        "Slack: The promotion of SFC Jacob Whitfield was withdrawn",
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_too_long_goes_on_in_further_messages() -> None:
+    became = re.findall(r"\+- ([^+]+?) -+\+", run("submission", "--long").output)
+    assert became[:3] == ["Discord", "Slack", "Telegram"]
+    assert {"Discord, continued", "Slack, continued", "Telegram, continued"} <= set(became)
+    assert "long" in run("body.json", "--long").stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_all_languages_stand_one_below_the_other() -> None:
+    output = run("award", "--language", "all", "--as", "discord").output
+    assert re.findall("^[a-z]{2}$", output, re.MULTILINE) == ["en", "de", "fr", "nl", "es"]
+    assert len(set(titles(output))) == 5
+    html = run("award", "--language", "all", "--as", "html").stdout
+    assert html.count('<h2 class="language">') == 10
+    assert html.count('class="channel discord"') == 10
+
+
+DESTINATIONS = """
+[destinations.ranks]
+type = "telegram"
+token = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw9"
+chat = -1001234567890
+events = ["promotion", "joined"]
+language = "de"
+ping = ["member"]
+quiet = "18:00-20:00"
+threads = "member"
+[mentions.telegram]
+members = { 2153 = "123456789" }
+[images.rank]
+"sergeant first class" = "https://1st.example.org/sfc.png"
+"""
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_destination_shows_it_in_its_language_with_its_pings_and_its_quiet_hours() -> None:
+    Path("bridge.toml").write_text(CONFIGURATION + DESTINATIONS, encoding="utf-8")
+    output = run(captured(), "--to", "ranks").output
+    assert "| Beförderung: SFC Jacob Whitfield ist jetzt Sergeant First " in output
+    assert output.count("+- Telegram -") == 1
+    assert "Discord" not in output
+    assert "| SFC Jacob Whitfield  " in output  # who is pinged
+    assert "(without a sound)" in output
+    assert "picture <https://1st.example.org/sfc.png>" in run("promotion", "--to", "announcements").output
+    assert "ranks does not ask for it" in run("award", "--to", "ranks").output
+    assert "(begins a thread: Marcus Hale ist beigetreten)" in run("joined", "--to", "ranks").output
+    assert "begins a thread: Marcus Hale" in run("joined", "--to", "ranks", "--as", "html").stdout
+    mistaken = run("promotion", "--to", "rank")
+    assert 'There is no destination "rank". Did you mean "ranks"?      There is: announcements, ranks' in mistaken.stderr
+    assert run("promotion", "--to", "ranks", "--as", "discord").exit_code == 2
+
+
+def test_a_stored_event_is_named_by_its_number_or_its_id_and_told_with_the_names_that_are_known(folder: Path) -> None:
+    Path("bridge.toml").write_text(CONFIGURATION, encoding="utf-8")
+    assert "nothing is stored here yet" in run("1").stderr
+    promotion = make_event("rankrecord.created", created=AT, request_id="one", user=None, rank=None)
+    profile = make_event("user.updated", created=AT - timedelta(milliseconds=5), request_id="one")
+    withdrawn = make_event("rankrecord.deleted", created=AT + timedelta(days=1))
+    with closing(SQLiteInbox(folder / "bridge.db")) as inbox:
+        for event in (profile, promotion, withdrawn):
+            inbox.add(event)
+    told = "Discord: SFC Jacob Whitfield promoted to Sergeant First Class"
+    for number in ("2", promotion.id[:12]):
+        shown = run(number, "--as", "discord")
+        assert shown.output.startswith(f"rankrecord.created (promotion), stored as {number}.")
+        assert titles(shown.output) == [told]
+    whole = run("2", "--whole", "--as", "discord").output
+    assert whole.startswith("1 × user.updated, 1 × rankrecord.created, stored as 2.")
+    assert titles(whole) == [told]
+    assert titles(run("2", "--then", "3", "--as", "discord").output) == [told, told.replace(":", ", edited:")]
+    assert titles(run("1", "2", "--as", "discord").output) == [told]
+    assert "Name the stored event that tells it: --then NUMBER" in run("2", "--then", "deleted").stderr
+    assert "No event is stored under 77, or its body is gone." in run("77").stderr
+    listed = CliRunner().invoke(main, ["inbox", "list"]).output
+    assert re.search(r"^     2  \S+ \S+Z  rankrecord.created +SFC Jacob Whitfield promoted", listed, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_sample_is_not_told_with_the_names_of_the_community(folder: Path) -> None:
+    Path("bridge.toml").write_text(CONFIGURATION, encoding="utf-8")
+    with closing(SQLiteInbox(folder / "bridge.db")) as inbox:
+        inbox.add(make_event("user.updated", id=1, display_name="Gen. Nobody", name="Nobody"))
+    assert "by Capt. Okafor" in run("promotion", "--as", "discord").output
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_a_word_and_with_what_nothing_tells_it_says_what_to_name() -> None:
+    assert run().exit_code == 2
+    assert "a webhook was edited" in run("test", "--then", "edited").stderr
 
 
 def without(library: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -43,14 +44,21 @@ command.add_command(replay.command)
 @config_option
 @click.option("-n", "count", default=20, show_default=True, help="How many of the newest events.")
 def list_events(config: Path, count: int) -> None:
-    """The newest events, newest first, and what became of them."""
+    """The newest events, newest first, each with its number, and what became of them.
+
+    perscom-bridge preview NUMBER shows what is said about one.
+    """
+    from ..directory import SiteDirectory
     from ..overview import read_overview
 
     with _opened(config) as (inbox, option):
-        overview = read_overview(inbox, count)
+        directory = SiteDirectory(inbox)
+        asyncio.run(directory.before(()))
+        overview = read_overview(inbox, count, directory)
     for event in overview.events:
         became = ", ".join(f"{task.destination}: {task.state}" for task in event.tasks) or "for nobody"
-        click.echo(f"{event.received:%Y-%m-%d %H:%M:%S}Z  {event.name:<28} {event.title or 'nothing to say'}  ({became})")
+        when = f"{event.row:>6}  {event.received:%Y-%m-%d %H:%M:%S}Z"
+        click.echo(f"{when}  {event.name:<28} {event.title or 'nothing to say'}  ({became})")
     for lane in overview.lanes:
         if lane.paused is not None:
             again = f"perscom-bridge inbox resume {lane.name}{option}"

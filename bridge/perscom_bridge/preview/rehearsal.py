@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from importlib import import_module
 from inspect import signature
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
 from perscom_adapters import Directory, Message, Receipt
-from perscom_receiver import Context, Event, Told
+from perscom_receiver import Context, Event, SQLiteInbox, Told
 
 from ..config import DestinationConfig, Images, Site
 from ..directory.images import image_key
@@ -50,19 +53,30 @@ async def rehearsed(
     """
     with extra_of(destination.place.platform):
         place = _Listening(destination)
-        clock = 0.0
-        threads = _NewThreads() if destination.threads is not None else None
-        poster = Poster(destination, place, site, lambda name, outcome: None, known, lambda: clock, threads)
-        told: list[Told] = []
-        said: list[list[Said]] = []
-        for first, *others in tasks:
-            clock = max(event.created.timestamp() for event in (first, *others))
-            done = await poster.post(first, Context(others=tuple(others), told=tuple(told)))
-            said.append(place.heard())
-            if done is not None:
-                receipt = msgspec.json.encode(done.receipt).decode()
-                told += (Told(event, receipt) for event in (first, *others))
-        return said
+        with _threads(destination, place) as threads:
+            return await _posted(tasks, destination, place, site, known, threads)
+
+
+async def _posted(
+    tasks: Sequence[Sequence[Event]],
+    destination: DestinationConfig,
+    place: _Listening,
+    site: Site,
+    known: Known | None,
+    threads: Threads | None,
+) -> list[list[Said]]:
+    clock = 0.0
+    poster = Poster(destination, place, site, lambda name, outcome: None, known, lambda: clock, threads)
+    told: list[Told] = []
+    said: list[list[Said]] = []
+    for first, *others in tasks:
+        clock = max(event.created.timestamp() for event in (first, *others))
+        done = await poster.post(first, Context(others=tuple(others), told=tuple(told)))
+        said.append(place.heard())
+        if done is not None:
+            receipt = msgspec.json.encode(done.receipt).decode()
+            told += (Told(event, receipt) for event in (first, *others))
+    return said
 
 
 class Pictures:
@@ -134,19 +148,14 @@ class _Listening:
         return Receipt(platform=self._platform, message_id=str(self._count) if self._edits else None, thread_id=thread)
 
 
-class _NewThreads(Threads):
-    """The threads of a place that has none yet."""
-
-    def __init__(self) -> None:
-        self._found: dict[int, str] = {}
-
-    async def find(self, member: int) -> str | None:
-        """The thread about ``member``."""
-        return self._found.get(member)
-
-    async def keep(self, member: int, thread: str) -> None:
-        """From now on ``thread`` is the one about ``member``."""
-        self._found[member] = thread
+@contextmanager
+def _threads(destination: DestinationConfig, place: _Listening) -> Iterator[Threads | None]:
+    """The threads of a destination, as if none had been begun; None where it has none."""
+    if destination.threads is None:
+        yield None
+        return
+    with TemporaryDirectory(prefix="perscom-preview-") as folder, closing(SQLiteInbox(Path(folder) / "threads.db")) as inbox:
+        yield Threads(inbox, destination, place)
 
 
 def _edits(platform: str) -> bool:

@@ -85,7 +85,7 @@ def night() -> Iterator[Event]:
 
 
 def later(thing: Event, action: str, after: datetime) -> Event | None:
-    """The sample of what tells, an hour ``after``, that the sample ``thing`` was ``updated`` or ``deleted``; None if nothing does."""
+    """What tells, an hour ``after``, that the thing of a sample was ``updated`` or ``deleted``; None if nothing does."""
     name = f"{thing.resource}.{action}"
     if name not in EVENT_NAMES:
         return None

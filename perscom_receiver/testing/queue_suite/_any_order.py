@@ -6,7 +6,6 @@ Nothing is lost, nothing is claimed twice at once, a late settlement is refused,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -14,24 +13,15 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ...queue import Connection, Group, Queue, State, Task
+from ...queue import Connection, Group, Queue, State
 from ._calls import Call, moments, of_a_worker, of_the_operator, some_groups, some_lanes, waits
 from ._desk import LEASE, new_event
-from ._model import LANES, RESULTS, KnownLane, KnownTask, Model
+from ._model import LANES, RESULTS, KnownLane, KnownTask, Model, Worker
 from ._store import Handle, Store
 
 __all__ = ["AnyOrder"]
 
 T = TypeVar("T")
-
-
-@dataclass
-class Worker:
-    """A process with a clock of its own. What it holds it may have lost without knowing."""
-
-    database: Handle
-    now: float = 1e9
-    held: list[Task] = field(default_factory=list)
 
 
 class AnyOrder(RuleBasedStateMachine):

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...queue import Group, Result, State, Task
+from ._store import Handle
 
-__all__ = ["LANES", "RESULTS", "KnownLane", "KnownTask", "Leased", "Model"]
+__all__ = ["LANES", "RESULTS", "KnownLane", "KnownTask", "Leased", "Model", "Worker"]
 
 RESULTS = {
     "done": Result(state=State.DONE, outcome="done"),
@@ -54,6 +55,15 @@ class KnownLane:
     repeat_unclear: bool
     paused: bool = False
     rests_until: float = 0.0
+
+
+@dataclass
+class Worker:
+    """A process with a clock of its own. What it holds it may have lost without knowing."""
+
+    database: Handle
+    now: float = 1e9
+    held: list[Task] = field(default_factory=list)
 
 
 class Model:
