@@ -30,6 +30,7 @@ def _cases(headers: dict[str, str], body: bytes) -> dict[str, Callable[[], objec
         "one-shot hmac.digest + compare_digest": lambda: hmac.compare_digest(hmac.digest(key, body, "sha256").hex(), signature),
         "ours: prepared check alone": lambda: hmac.compare_digest(secret.sign(body), signature),
         "ours: check + parse (Verifier.check)": lambda: verifier.check(signature, body),
+        "ours: check + parse and its id": lambda: verifier.check(signature, body).id,
         "ours: headers + check + parse (Verifier.event)": lambda: verifier.event(pairs, body),
         "ours: Verifier.event and its id": lambda: verifier.event(pairs, body).id,
         "ours: Event.parse alone": lambda: Event.parse(body),

@@ -44,9 +44,10 @@ from ._verifier import Verifier
 
 if TYPE_CHECKING:
     from ._addresses import AddressGuard, AddressRefused, is_public_address
+    from ._dead_letters import DeadLetter
     from ._explain import Difference, Explanation, explain
     from ._health import Health
-    from ._inbox import DeadLetter, SQLiteInbox
+    from ._inbox import SQLiteInbox
     from ._purge import Purged
     from ._replay import Missed
     from ._resources import (
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
         Submission,
         User,
     )
+    from ._standard import StandardSigner, StandardVerifier
     from ._worker import Worker
 
 __all__ = [
@@ -117,6 +119,8 @@ __all__ = [
     "ServiceRecord",
     "SignatureMismatch",
     "StaleEvent",
+    "StandardSigner",
+    "StandardVerifier",
     "Submission",
     "Told",
     "Unavailable",
@@ -139,7 +143,7 @@ _LAZY = {
     "Calendar": "_resources",
     "CalendarEvent": "_resources",
     "CombatRecord": "_resources",
-    "DeadLetter": "_inbox",
+    "DeadLetter": "_dead_letters",
     "Difference": "_explain",
     "Explanation": "_explain",
     "Health": "_health",
@@ -152,6 +156,8 @@ _LAZY = {
     "Related": "_resources",
     "SQLiteInbox": "_inbox",
     "ServiceRecord": "_resources",
+    "StandardSigner": "_standard",
+    "StandardVerifier": "_standard",
     "Submission": "_resources",
     "User": "_resources",
     "Worker": "_worker",

@@ -147,38 +147,3 @@ def _stands_for(found: _Address) -> IPv4Address | None:
 
 def _last_32_bits(found: IPv6Address) -> IPv4Address:
     return IPv4Address(int(found) & 0xFFFF_FFFF)
-
-
-class AddressRefused(OSError):
-    """The address is not one of the internet, and of no network that is allowed. Nothing was connected."""
-
-
-class AddressGuard:
-    """Opens sockets to public addresses alone, and to those in the networks of ``allow``: ``["10.0.0.0/8", "127.0.0.1"]``.
-
-    Made for ``aiohttp.TCPConnector(socket_factory=guard.open_socket)``: there the address is the very one that is connected to,
-    so neither a name, nor a second answer to it, nor a spelling leads past it. Raises ConfigurationError for what is no network.
-    """
-
-    def __init__(self, allow: Iterable[str] = ()) -> None:
-        try:
-            self._allowed = tuple(ip_network(network) for network in allow)
-        except ValueError as error:
-            raise ConfigurationError(f"allow= takes networks such as 10.0.0.0/8: {error}.") from None
-
-    def allows(self, address: str) -> bool:
-        """Whether ``address``, an IPv4 or IPv6 literal, may be connected to."""
-        if is_public_address(address):
-            return True
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return False
-        return any(found in network for network in self._allowed)  # of the other version: False
-
-    def open_socket(self, found: tuple[Any, ...]) -> socket.socket:
-        """A socket for an answer of ``getaddrinfo``. Raises AddressRefused."""
-        family, kind, protocol, _, address = found
-        if not self.allows(address[0]):
-            raise AddressRefused("it leads into a private network")  # the same for all its addresses, so that it stays itself
-        return socket.socket(family, kind, protocol)

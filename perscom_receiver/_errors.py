@@ -76,11 +76,11 @@ class VerificationError(Refusal):
 
 
 class MissingSignature(VerificationError):
-    """There is no ``Signature`` header, or it is empty."""
+    """There is no ``Signature`` header, or it is empty; of Standard Webhooks, one of the three headers."""
 
 
 class MalformedSignature(VerificationError):
-    """The ``Signature`` header is not exactly one value of 64 lower-case hex digits."""
+    """The ``Signature`` header is not exactly one value of 64 lower-case hex digits; or those of Standard Webhooks are none."""
 
 
 class EmptyBody(VerificationError):
@@ -96,7 +96,8 @@ class ExpiredSecret(VerificationError):
 
 
 class StaleEvent(VerificationError):
-    """The event is genuine but older than ``max_age`` or than the inbox remembers: it may be a replay."""
+    """The event is genuine but older than ``max_age`` or than the inbox remembers: it may be a replay. Also a timestamp of
+    Standard Webhooks that is too far from now, genuine or not."""
 
 
 class MalformedEvent(Refusal):

@@ -20,7 +20,8 @@ import msgspec
 
 from ._errors import ConfigurationError, MethodRefused, PayloadTooLarge, Refusal, Unavailable
 from ._event import Event
-from ._verifier import Headers, Verifier
+from ._signature import SIGNATURE_HEADER
+from ._verifier import AnyVerifier, Headers
 
 __all__ = [
     "BODY_WITHIN",
@@ -95,7 +96,7 @@ class Gate:
 
     def __init__(
         self,
-        verifier: Verifier,
+        verifier: AnyVerifier,
         *,
         max_body: int = MAX_BODY,
         refused: Callable[[Refusal, str], object] = lambda refusal, cause: None,
@@ -208,9 +209,11 @@ _SEEN_BEFORE = Reply(200, (_JSON, ("content-length", "24")), b'{"status":"seen b
 
 def log_refusal(refusal: Refusal, intake: Intake, path: str, query: bool) -> None:
     """One line with the status and the likely cause. Holds no secret, no signature and nothing of the body."""
-    from ._diagnosis import likely_cause  # here, so that who verifies loads no search for causes
+    verifier, cause = intake.gate.verifier, str(refusal)
+    if SIGNATURE_HEADER in verifier.HEADERS:  # what is known of PERSCOM's ways says nothing about other senders
+        from ._diagnosis import likely_cause  # here, so that who verifies loads no search for causes
 
-    cause = likely_cause(refusal, intake.method, query, intake.headers, intake.body(), intake.gate.verifier.secrets)
+        cause = likely_cause(refusal, intake.method, query, intake.headers, intake.body(), verifier.secrets)
     _log.warning("refused %s %s: %d. %s", _plain(intake.method), _plain(path), refusal.status, cause)
     intake.gate.refused(refusal, cause)
 

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-import msgspec
-
+from ._dead_letters import DeadLetter, read_dead_letters
 from ._errors import ConfigurationError, StaleEvent
 from ._event import EVENT_NAMES, Event
 from ._health import Health, read_health
@@ -40,19 +39,6 @@ _INSERT = (
 )
 _IS_KEPT = "SELECT 1 FROM event WHERE site = ? AND created = ? AND digest = ?"
 _KNOWN_NAMES = frozenset(EVENT_NAMES)
-
-
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A task that ended without success. ``SQLiteInbox.revive(task)`` lets it run again."""
-
-    task: int
-    handler: str
-    event_name: str
-    event_id: str
-    attempts: int
-    error: str
-    settled: float
-    """When it was given up: seconds since 1970."""
 
 
 class SQLiteInbox:
@@ -91,21 +77,22 @@ class SQLiteInbox:
         While the disk does not go on, Unavailable comes at once for what is more than 64 MiB.
         """
         insert, size = self._insert(event)
-        added = self.database.write(insert, wake=True, timeout=COMMIT_WITHIN, size=size)
-        if added:
-            self._watch.look()
-        return added
+        return self._told(self.database.write(insert, wake=True, timeout=COMMIT_WITHIN, size=size))
 
     async def aadd(self, event: Event) -> bool:
         """Like :meth:`add`, without blocking the event loop."""
         insert, size = self._insert(event)
-        added = await self.database.awrite(insert, wake=True, timeout=COMMIT_WITHIN, size=size)
+        return self._told(await self.database.awrite(insert, wake=True, timeout=COMMIT_WITHIN, size=size))
+
+    def _told(self, added: bool | None) -> bool:
+        if added is None:
+            raise StaleEvent("The event is older than this inbox remembers, so it may be a replay.")
         if added:
             self._watch.look()
         return added
 
-    def _insert(self, event: Event) -> tuple[Callable[[Connection], bool], int]:
-        """What stores ``event``, and the bytes of memory that it takes."""
+    def _insert(self, event: Event) -> tuple[Callable[[Connection], bool | None], int]:
+        """What stores ``event`` (it returns None for one that is stale), and the bytes of memory that it takes."""
         digest, created, body, now = bytes.fromhex(event.id), event.created_us, storable(event.body), self.now()
         old_secret, unknown_name = 1 if event.old_secret else None, None if event.name in _KNOWN_NAMES else 1
         values = (
@@ -113,12 +100,11 @@ class SQLiteInbox:
             old_secret, unknown_name, self.site, created,
         )  # fmt: skip
 
-        def insert(connection: Connection) -> bool:
+        def insert(connection: Connection) -> bool | None:
             if connection.execute(_INSERT, values).rowcount == 1:
                 return True
-            if connection.execute(_IS_KEPT, (self.site, created, digest)).fetchone() is None:
-                raise StaleEvent("The event is older than this inbox remembers, so it may be a replay.")
-            return False
+            # No error: it would have the whole batch run again, and anybody who has one old request could send it all day.
+            return None if connection.execute(_IS_KEPT, (self.site, created, digest)).fetchone() is None else False
 
         return insert, len(body) + BESIDE_BODY
 
@@ -209,17 +195,7 @@ class SQLiteInbox:
 
     def dead_letters(self, n: int = 100) -> list[DeadLetter]:
         """The newest ``n`` tasks that ended without success, newest first. Blocks for a query."""
-        query = (
-            "SELECT task.id, lane.name, event.name, event.digest, task.attempt, task.error, task.settled"
-            " FROM task JOIN lane ON lane.id = task.lane JOIN event ON event.id = task.event"
-            " WHERE lane.site = ? AND lane.queue = ? AND task.state = 3 ORDER BY task.settled DESC LIMIT ?"
-        )
-        return self.database.read(
-            lambda connection: [
-                DeadLetter(task=t, handler=h, event_name=e, event_id=d.hex(), attempts=a, error=error or "", settled=s)
-                for t, h, e, d, a, error, s in connection.execute(query, (self.site, self.queue.name, n))
-            ]
-        )
+        return self.database.read(lambda connection: read_dead_letters(connection, self.queue, n))
 
     def revive(self, task: int) -> bool:
         """Let a dead letter run again. False when there is none of that number, or its body is gone."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from ._errors import Refusal
 from ._gate import MAX_BODY, Gate, Inbox
 from ._signature import Secrets
-from ._verifier import Verifier, utc_now
+from ._verifier import utc_now, verifier_for
 
 __all__ = ["Receiver"]
 
@@ -26,9 +26,12 @@ class Receiver:
         max_age: timedelta | None = None,
         now: Callable[[], datetime] = utc_now,
         refused: Callable[[Refusal, str], object] = lambda refusal, cause: None,
+        standard: bool = False,
     ) -> None:
         """``max_body`` in bytes; ``max_age`` as in :class:`~perscom_receiver.Verifier`. ``refused`` is told of each call that
-        is not verified, with the cause from its line in the log; it must neither block nor raise. Raises ConfigurationError.
+        is not verified, with the cause from its line in the log; it must neither block nor raise. With ``standard`` the calls
+        are signed as Standard Webhooks say (:class:`~perscom_receiver.StandardVerifier`), and ``max_age`` is its tolerance.
+        Raises ConfigurationError.
         """
         self.inbox = inbox
-        self.gate = Gate(Verifier(*secrets, max_age=max_age, now=now), max_body=max_body, refused=refused)
+        self.gate = Gate(verifier_for(secrets, standard=standard, max_age=max_age, now=now), max_body=max_body, refused=refused)

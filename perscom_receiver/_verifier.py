@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from ._errors import ConfigurationError, MalformedSignature, StaleEvent
 from ._event import Event, mark_old_secret, verified
 from ._signature import SIGNATURE_HEADER, Secret, Secrets, match, prepare, utc_now, warn_of_weakness, well_formed
 
-__all__ = ["Headers", "Verifier", "utc_now"]
+if TYPE_CHECKING:
+    from ._standard import StandardVerifier
+
+__all__ = ["AnyVerifier", "Headers", "Verifier", "utc_now", "verifier_for"]
 
 Headers: TypeAlias = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
+AnyVerifier: TypeAlias = "Verifier | StandardVerifier"
 
 HEADERS_WANTED = (
     "headers must be a mapping, or an iterable of (name, value) pairs, of str or bytes. Give them as your framework has them, "
@@ -34,6 +38,8 @@ class Verifier:
     'webhook.test'
     """
 
+    HEADERS: ClassVar = (SIGNATURE_HEADER,)
+    """What it looks at."""
     __slots__ = ("_max_age", "_now", "secrets")
 
     secrets: tuple[Secret, ...]
@@ -99,3 +105,18 @@ class Verifier:
         not of a stranger: TypeError.
         """
         return self.check(self.signature(headers), body)
+
+
+def verifier_for(
+    secrets: Iterable[Secrets],
+    *,
+    standard: bool,
+    max_age: timedelta | None,
+    now: Callable[[], datetime] = utc_now,
+) -> AnyVerifier:
+    """The verifier of an endpoint with these settings. Raises ConfigurationError."""
+    if not standard:
+        return Verifier(*secrets, max_age=max_age, now=now)
+    from ._standard import TOLERANCE, StandardVerifier  # here, since hardly any endpoint is one of these
+
+    return StandardVerifier(*secrets, tolerance=TOLERANCE if max_age is None else max_age, now=now)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, MutableMapping
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from types import TracebackType, coroutine
 from typing import Any, TypeAlias
@@ -19,7 +18,7 @@ from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, astore, log_refus
 from ._paths import guarded_path, guards, verified
 from ._receiver import Receiver
 from ._signature import Secrets
-from ._verifier import Verifier
+from ._verifier import verifier_for
 
 __all__ = ["SignatureMiddleware", "current_event", "webhook_app"]
 
@@ -37,7 +36,8 @@ class SignatureMiddleware:
 
     ``path`` is compared with the request's path, with and without the root path of a mount or a proxy, after doubled and
     trailing slashes are removed; None guards every HTTP request. The inner app finds the event with ``current_event`` and can
-    still read the body. ``max_body`` is in bytes; ``max_age`` as in :class:`perscom_receiver.Verifier`.
+    still read the body. ``max_body`` is in bytes; ``max_age`` as in :class:`perscom_receiver.Verifier`. With ``standard``
+    the calls are signed as Standard Webhooks say (:class:`perscom_receiver.StandardVerifier`); ``max_age`` is its tolerance.
 
         app.add_middleware(SignatureMiddleware, secrets=[os.environ["PERSCOM_WEBHOOK_SECRET"]])     # Starlette, FastAPI
         application = SignatureMiddleware(application, secrets=[settings.PERSCOM_WEBHOOK_SECRET])   # Django's asgi.py
@@ -51,9 +51,10 @@ class SignatureMiddleware:
         path: str | None = "/webhooks/perscom",
         max_body: int = MAX_BODY,
         max_age: timedelta | None = None,
+        standard: bool = False,
     ) -> None:
         self.app = app
-        self._gate = Gate(Verifier(secrets, max_age=max_age), max_body=max_body)
+        self._gate = Gate(verifier_for((secrets,), standard=standard, max_age=max_age), max_body=max_body)
         self._path = guarded_path(path)
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
@@ -136,10 +137,14 @@ def _within(seconds: float, reading: Coroutine[Any, Any, bool]) -> Generator[Any
     """What ``reading`` returns. Raises BodyTimeout after ``seconds``.
 
     A body that is there at once, as nearly every one is, never pays for a timer: it is set when the reader first has to wait.
+    Not so on trio, where deadlines are nested: one that the reader has set before would be inside of ours, and outlive it.
     """
+    loop = _running_loop()
     try:
+        if loop is None:
+            return bool((yield from _within_on_trio(seconds, reading)))
         waits_for = reading.send(None)
-        with _deadline(seconds):
+        with _Deadline(loop, seconds):
             while True:
                 try:
                     value = yield waits_for
@@ -153,18 +158,22 @@ def _within(seconds: float, reading: Coroutine[Any, Any, bool]) -> Generator[Any
         raise BodyTimeout(f"The body was not complete after {seconds:.0f} s.") from None
 
 
-def _deadline(seconds: float) -> AbstractContextManager[object]:
-    """Raises TimeoutError in its block after ``seconds``."""
-    try:
-        return _Deadline(asyncio.get_running_loop(), seconds)
-    except RuntimeError:
-        import anyio  # trio: whoever serves on it has anyio too
+async def _within_on_trio(seconds: float, reading: Coroutine[Any, Any, bool]) -> bool:
+    import anyio  # whoever serves on trio has it
 
-        return anyio.fail_after(seconds)
+    with anyio.fail_after(seconds):
+        return await reading
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class _Deadline:
-    """What ``asyncio.timeout()`` does, at a third of its price."""
+    """Raises TimeoutError in its block after ``seconds``: what ``asyncio.timeout()`` does, at a third of its price."""
 
     __slots__ = ("_cancelling", "_expired", "_task", "_timer")
 

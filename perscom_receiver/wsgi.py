@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import cache
 from http import HTTPStatus
 from io import BytesIO
 from time import monotonic
@@ -18,8 +19,8 @@ from ._event import Event
 from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, announced_length, log_refusal, refusal_reply, store
 from ._paths import guarded_path, guards, verified
 from ._receiver import Receiver
-from ._signature import SIGNATURE_HEADER, Secrets
-from ._verifier import Verifier
+from ._signature import Secrets
+from ._verifier import verifier_for
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,7 +36,8 @@ class SignatureMiddleware:
 
     ``path`` is compared with PATH_INFO, with and without SCRIPT_NAME, after doubled and trailing slashes are removed; None
     guards every request. The app behind finds the event with ``current_event`` and can still read the body. ``max_body`` is in
-    bytes; ``max_age`` as in :class:`perscom_receiver.Verifier`.
+    bytes; ``max_age`` as in :class:`perscom_receiver.Verifier`. With ``standard`` the calls are signed as Standard
+    Webhooks say (:class:`perscom_receiver.StandardVerifier`), and ``max_age`` is its tolerance.
 
         app.wsgi_app = SignatureMiddleware(app.wsgi_app, secrets=app.config["PERSCOM_WEBHOOK_SECRET"])  # Flask
         application = SignatureMiddleware(application, secrets=settings.PERSCOM_WEBHOOK_SECRET)         # Django's wsgi.py
@@ -49,9 +51,10 @@ class SignatureMiddleware:
         path: str | None = "/webhooks/perscom",
         max_body: int = MAX_BODY,
         max_age: timedelta | None = None,
+        standard: bool = False,
     ) -> None:
         self.wsgi_app = wsgi_app
-        self._gate = Gate(Verifier(secrets, max_age=max_age), max_body=max_body)
+        self._gate = Gate(verifier_for((secrets,), standard=standard, max_age=max_age), max_body=max_body)
         self._path = guarded_path(path)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -95,9 +98,8 @@ def webhook_app(receiver: Receiver) -> WSGIApplication:
 def _verified(intake: Intake, environ: WSGIEnvironment) -> Event | Reply:
     """The event of this request, or the refusal to answer it with."""
     try:
-        signature = environ.get("HTTP_SIGNATURE")
-        # Servers join doubled headers with a comma, which is no well-formed signature.
-        headers = () if signature is None else ((SIGNATURE_HEADER, signature),)
+        # Servers join doubled headers with a comma, which no well-formed signature has in that place.
+        headers = [(name, environ[key]) for name, key in _keys(intake.gate.verifier.HEADERS) if key in environ]
         intake.open(environ["REQUEST_METHOD"], headers, environ.get("CONTENT_LENGTH"))
         for piece in _pieces(environ, intake.gate.max_body):
             intake.add(piece)
@@ -105,6 +107,12 @@ def _verified(intake: Intake, environ: WSGIEnvironment) -> Event | Reply:
     except Refusal as refusal:
         log_refusal(refusal, intake, environ.get("PATH_INFO", ""), bool(environ.get("QUERY_STRING")))
         return refusal_reply(refusal)
+
+
+@cache
+def _keys(headers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The names of headers, each with the key that WSGI has it under."""
+    return tuple((name, "HTTP_" + name.upper().replace("-", "_")) for name in headers)
 
 
 def _answer(reply: Reply, intake: Intake, start_response: StartResponse) -> list[bytes]:

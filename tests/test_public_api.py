@@ -23,6 +23,7 @@ PROMISED = {
         VerificationError MalformedEvent PayloadTooLarge MethodRefused ConfigurationError DestinationError DeliveryError
         Refusal MissingSignature MalformedSignature EmptyBody SignatureMismatch ExpiredSecret StaleEvent BodyTimeout Unavailable
         RetryPolicy Context Handler Health DeadLetter Purged Explanation
+        StandardSigner StandardVerifier AddressGuard AddressRefused is_public_address
         UNSET User Record RankRecord AssignmentRecord AwardRecord QualificationRecord CombatRecord ServiceRecord Calendar
         CalendarEvent PerscomMessage Submission Related
     """,
@@ -33,7 +34,10 @@ PROMISED = {
     "perscom_receiver.flask": "Perscom SignatureMiddleware current_event webhook_blueprint",
     "perscom_receiver.asgi": "SignatureMiddleware current_event webhook_app",
     "perscom_receiver.wsgi": "SignatureMiddleware current_event webhook_app",
-    "perscom_adapters": "Message Receipt Destination render render_group render_late render_digest group_key GROUP_WINDOW",
+    "perscom_adapters": """
+        Message Receipt Destination Directory render render_group render_late render_digest group_key GROUP_WINDOW
+        LANGUAGES NAMES names names_of reworded struck continued Mention Struck
+    """,
     "perscom_adapters.discord": "payload",
     "perscom_adapters.slack": "payload",
     "perscom_adapters.telegram": "payload",

@@ -89,8 +89,8 @@ class TelegramDestination:
         """Post ``message`` once, or change the message of ``previous`` into it. See :class:`Destination`.
 
         ``thread`` goes before the destination's own topic: the number of a topic, or ``reply:`` and that of a message that is
-        answered. An edit happens where the message is: ``thread`` says nothing
-        then. After an edit the outcome is never ``"unclear"``: to repeat it changes nothing.
+        answered. An edit happens where the message is: ``thread`` says nothing then. After an edit the outcome is never
+        ``"unclear"``: to repeat it changes nothing.
 
         A refused message is sent again at once where a group has moved to, and without formatting if that is what Telegram
         refuses.

@@ -10,7 +10,7 @@ from typing import Literal
 from perscom_adapters import WORDS
 
 from ._events import event_mistake, public_events
-from ._keys import DESTINATION, FORWARD, LATER_DESTINATION
+from ._keys import DESTINATION, FORWARD
 from ._mentions import read_ping
 from ._problems import did_you_mean
 from ._site import read_language
@@ -58,7 +58,7 @@ def _destination(table: Table, name: str) -> DestinationConfig | None:
         return None
     first, *others = FORWARD if platform.forwards else DESTINATION
     known = (first, *platform.keys, *others)
-    table.check_keys(known, later=LATER_DESTINATION, elsewhere=_keys_of_others(platform))
+    table.check_keys(known, elsewhere=_keys_of_others(platform))
     language = read_language(table)
     place = platform.read(table)
     events = _events(table)

@@ -10,8 +10,9 @@ import msgspec
 
 from perscom_receiver import ConfigurationError, Secret
 
-from ._load import Inspection, community_files, inspect, inspect_server, load
+from ._load import Inspection, inspect, inspect_server, load
 from ._problems import Problem, count
+from ._source import community_files
 from .config import SERVER_FILE, Config, Server
 from .unserved import Unserved
 

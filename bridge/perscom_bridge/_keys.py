@@ -1,6 +1,6 @@
 """Every key that bridge.toml may have, and every one that a later version will understand.
 
-A key of a later version is refused by its name: whoever writes ``quiet`` must not believe that the night is silent.
+A key of a later version is refused by its name: whoever writes it must not believe that it does something.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from typing import Final
 __all__ = [
     "DESTINATION",
     "FORWARD",
-    "LATER_DESTINATION",
     "LATER_SERVER",
-    "LATER_SITE",
-    "LATER_TABLES",
     "PRIVACY",
     "SERVER",
     "SITE",
@@ -21,13 +18,11 @@ __all__ = [
 ]
 
 TABLES: Final = ("site", "server", "destinations", "wording", "images", "mentions", "privacy")
-LATER_TABLES: Final = ()
 
 SITE: Final = (
     *("name", "url", "secret", "previous_secret", "previous_secret_until", "language", "timezone", "operator"),
     *("token", "perscom_id", "api"),
 )
-LATER_SITE: Final = ()
 SERVER: Final = ("listen", "status", "public", "database")
 LATER_SERVER: Final = ("ingest",)
 DESTINATION: Final = (
@@ -36,5 +31,4 @@ DESTINATION: Final = (
 """What a destination on any platform may hold; the rest is in ``platforms``."""
 FORWARD: Final = ("type", "events", "when", "unclear")
 """The same for one that gets the events themselves."""
-LATER_DESTINATION: Final = ()
 PRIVACY: Final = ("keep_bodies", "forget_left")

@@ -178,6 +178,8 @@ def _parse(source: str, *, condition: bool) -> nodes.Node:
         return _ENVIRONMENT.parse(source)
     parser = Parser(_ENVIRONMENT, source, state="variable")
     found = parser.parse_expression()
+    if parser.stream.current.type == "assign":
+        raise TemplateSyntaxError('two things are compared by "==", and here stands "="', parser.stream.current.lineno)
     if not parser.stream.eos:
         raise TemplateSyntaxError("something stands behind the first comparison", parser.stream.current.lineno)
     return found
@@ -236,7 +238,8 @@ def _trial(source: str, *, condition: bool) -> Iterator[Mistake]:
             continue
         except Exception as error:  # noqa: BLE001 - whatever a template raises
             line = 1 if condition else _line_of(error)
-            yield Mistake(line, f"This fails when {when}: {hide(str(error)).rstrip('.')}. Write it another way.")
+            cause = hide(str(error).replace(_Empty.__name__, "str")).rstrip(".")
+            yield Mistake(line, f"This fails when {when}: {cause}. Write it another way.")
             return
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from perscom_adapters import LANGUAGES, safe_url
 from perscom_receiver import Secret
 
-from ._keys import LATER_SITE, PRIVACY, SITE
+from ._keys import PRIVACY, SITE
 from ._problems import did_you_mean, hide
 from ._table import Table
 from .config import Privacy, Site
@@ -23,7 +23,7 @@ _MOST_DAYS = 400  # the inbox recognises repeats that long, and keeps no body lo
 
 def read_site(table: Table, destinations: Collection[str] = ()) -> Site | None:
     """The community; None when it has no usable secret. ``destinations`` are the names of those in the file."""
-    table.check_keys(SITE, later=LATER_SITE)
+    table.check_keys(SITE)
     name = table.text("name")
     url = web_address(table, "url")
     secret = _secret(table, "secret")

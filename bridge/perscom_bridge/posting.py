@@ -25,10 +25,11 @@ from perscom_adapters import (
     struck,
     word_of,
 )
-from perscom_receiver import Context, DestinationError, Done, Event, Group, Told
+from perscom_receiver import Context, DestinationError, Done, Event, Group
 
 from . import wording
 from .config import DestinationConfig, Site
+from .matters import Matter, beginnings, is_one_action, matters_of, thing
 from .mentions import mentions_for
 from .parts import parts_of
 from .quiet import quiet_until
@@ -39,8 +40,6 @@ __all__ = ["Known", "Posted", "Poster", "linked"]
 Posted = Callable[[str, str], None]
 
 _log = logging.getLogger("perscom_bridge")
-_OWN_NEWS = ("user", "webhook")
-"""Resources whose later events are news of their own, and change nothing that was said before."""
 
 
 def linked(message: Message, site_url: str | None) -> Message:
@@ -97,21 +96,32 @@ class Poster:
 
     async def post(self, event: Event, context: Context) -> Done | None:
         """Post a task, or change what was posted about the same thing. Raises DestinationError."""
-        events = (event, *context.others)
-        before = _same_matter(context.told, events) if _is_one_action(events) else ()
-        previous = next((receipt for receipt in map(_receipt, reversed(before)) if receipt and receipt.message_id), None)
-        message = await self._message(events, before, editable=previous is not None)
+        receipts: list[Receipt] = []
+        for matter in matters_of((event, *context.others), context.told):
+            if receipts:
+                await self._rest()
+            if (receipt := await self._tell(matter)) is not None:
+                receipts.append(receipt)
+        if not receipts:
+            return None
+        rest = self._destination.pace.rest if isinstance(self._destination, Paced) else 0.0
+        refused = next((receipt.refused for receipt in receipts if receipt.refused), None)
+        # Of several messages each keeps its first receipt: one for all of them would lead what follows to the wrong one.
+        only = receipts[0] if len(receipts) == 1 else None
+        return Done(receipt=only, rest=rest, flaw=refused and f"Sent as plain text. {refused}")
+
+    async def _tell(self, matter: Matter) -> Receipt | None:
+        message = await self._message(matter)
         if message is None:
             self._posted(self._config.name, "nothing to say")
             return None
         try:
-            receipt = await self._send(message, previous, events)
+            receipt = await self._send(message, matter.previous, matter.events)
         except DestinationError as error:
             self._posted(self._config.name, error.outcome)
             raise
         self._posted(self._config.name, "sent")
-        rest = self._destination.pace.rest if isinstance(self._destination, Paced) else 0.0
-        return Done(receipt=receipt, rest=rest, flaw=receipt.refused and f"Sent as plain text. {receipt.refused}")
+        return receipt
 
     async def _send(self, message: Message, previous: Receipt | None, events: Sequence[Event]) -> Receipt:
         if previous is not None:
@@ -126,7 +136,7 @@ class Poster:
         if self._threads is None:
             receipt = await self._destination.send(first)
         else:
-            receipt = await self._threads.post(first, events, one_action=_is_one_action(events))
+            receipt = await self._threads.post(first, events, one_action=is_one_action(events))
         for part in rest:
             await self._rest()
             try:
@@ -142,8 +152,9 @@ class Poster:
         if isinstance(self._destination, Paced):
             await asyncio.sleep(self._destination.pace.rest)
 
-    async def _message(self, events: Sequence[Event], told: Sequence[Told], *, editable: bool) -> Message | None:
-        known = [one.event for one in told]
+    async def _message(self, matter: Matter) -> Message | None:
+        events, known = matter.events, [one.event for one in matter.told]
+        editable = matter.previous is not None
         directory = None if self._known is None else await self._known.before([*known, *events])
         try:
             message = self._said(events, known, directory, editable=editable)
@@ -177,14 +188,15 @@ class Poster:
         }
         group, digest, late = (partial(render, **how) for render in (render_group, render_digest, render_late))
         if not known:
-            return (group if _is_one_action(events) else digest)(events)
-        if not _is_one_action(_beginnings(known)):
-            return (digest if editable else group)((*known, *events) if editable else events)
+            return (group if is_one_action(events) else digest)(events)
+        if not is_one_action(beginnings(known)):
+            return _left(digest, known, events) if editable else group(events)
         changed = late(known, events)
         if changed is None or not editable:
             return changed and group(events)
-        said = {_thing(event) for event in known} - {None}
-        if said and said <= {_thing(event) for event in events if event.action == "deleted"}:
+        said = {thing(event) for event in known} - {None}
+        rest = [event for event in events if event.action != "deleted"]
+        if said and said <= {thing(event) for event in events if event not in rest} and group(rest) is None:
             first = group(known)
             return changed if first is None else struck(first)
         return changed
@@ -194,49 +206,7 @@ class Poster:
         return None if quiet is None else quiet_until(datetime.fromtimestamp(self._now(), UTC), quiet, self._site.zone)
 
 
-def _is_one_action(events: Sequence[Event]) -> bool:
-    return len({group_key(event) or event.id for event in events}) == 1
-
-
-def _beginnings(told: Sequence[Event]) -> list[Event]:
-    """What of ``told`` was news, oldest first: without what changed a thing that was told already."""
-    things: set[tuple[str, object]] = set()
-    news = []
-    for event in told:
-        thing = _thing(event)
-        if thing is None or thing not in things or event.action == "created":
-            news.append(event)
-        if thing is not None:
-            things.add(thing)
-    return news
-
-
-def _same_matter(told: Sequence[Told], events: Sequence[Event]) -> tuple[Told, ...]:
-    """What of ``told`` the message to be changed stands for: the same thing, or the same action, and what was said with it."""
-    # What is made anew is no change of anything, whatever its number.
-    things = {thing for event in events if event.action != "created" and (thing := _thing(event)) is not None}
-    found = [one for one in told if _thing(one.event) in things or any(_same_action(one.event, event) for event in events)]
-    messages = {message for one in found if (message := _posted_as(one)) is not None}
-    return tuple(one for one in told if one in found or _posted_as(one) in messages)
-
-
-def _same_action(one: Event, other: Event) -> bool:
-    key = group_key(one)
-    return key is not None and key == group_key(other) and abs(one.created - other.created) <= 2 * GROUP_WINDOW
-
-
-def _thing(event: Event) -> tuple[str, object] | None:
-    key = event.data.get("id") if isinstance(event.data, dict) else None
-    return None if event.resource in _OWN_NEWS or key is None else (event.resource, str(key))
-
-
-def _posted_as(told: Told) -> tuple[str, str] | None:
-    receipt = _receipt(told)
-    return (receipt.channel_id or "", receipt.message_id) if receipt is not None and receipt.message_id else None
-
-
-def _receipt(told: Told) -> Receipt | None:
-    try:
-        return msgspec.json.decode(told.receipt, type=Receipt)
-    except msgspec.DecodeError:  # of another version
-        return None
+def _left(digest: Callable[[Sequence[Event]], Message | None], known: Sequence[Event], news: Sequence[Event]) -> Message | None:
+    """What a digest of ``known`` says by now: less, when some of it was deleted; struck, when nothing is left of it."""
+    now, before = digest((*known, *news)), digest(known)
+    return struck(before) if now is None and before is not None else now

@@ -170,6 +170,14 @@ def test_another_value_than_the_records_is_said() -> None:
     assert "moved to another unit" in plain(grouped(profile(0, {"unit_id": 99}), ASSIGNMENT))
 
 
+def test_what_a_record_said_of_the_profile_is_not_said_again_once_the_record_is_changed() -> None:
+    promoted = [profile(0, {"rank_id": 12}), ev("rankrecord.created", 5, user_id=2187)]
+    changed = ev("rankrecord.updated", 9, user_id=2187, rank_id=8, rank={"id": 8, "name": "Corporal"}, changes={"rank_id": 8})
+    assert sample("rankrecord.created")["data"]["rank_id"] == 12
+    assert grouped(*promoted, changed) == grouped(*promoted[1:], changed)
+    assert grouped(*promoted, changed).title.endswith("promoted to Corporal")
+
+
 def test_several_changes_of_a_profile_are_one_message() -> None:
     message = grouped(*TRANSFER[:-1])
     assert message.title == "Cpl Noor Haddad: unit, position, specialty and status changed"

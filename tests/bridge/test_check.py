@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perscom_bridge._load import LARGEST, Inspection, inspect
+from perscom_bridge._load import Inspection, inspect
+from perscom_bridge._source import LARGEST
 
 SECRET = "fT9wQz2LmN8xVb4KpR7sYc3HdJ6gAe5U"
 TOKEN = "Zq7xTokenOfTheChannelForEverybody_-0123456789"
@@ -40,7 +41,12 @@ def only_problem(folder: Path, text: str | bytes, **environ: str) -> tuple[int |
 
 def test_the_report_has_the_promised_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    text = GOOD.replace("/webhooks/", "/webhook/") + 'events = [\n  "award",\n  "promotions",\n]\n' + "\n" * 89 + "[server]\ningest = 1\n"
+    text = (
+        GOOD.replace("/webhooks/", "/webhook/")
+        + 'events = [\n  "award",\n  "promotions",\n]\n'
+        + "\n" * 89
+        + "[server]\ningest = 1\n"
+    )
     Path("bridge.toml").write_text(text.replace(SECRET, "short"), encoding="utf-8")
     assert inspect(Path("bridge.toml"), {}).report() == (
         "bridge.toml\n"
@@ -211,6 +217,8 @@ def test_what_is_missing_is_told_at_the_table_it_belongs_to(tmp_path: Path, text
         ("[site]\nname = 1st Ranger Group\n", 2, "Text stands in quotes"),
         ("[site]\nname = Rangers\n", 2, "Text stands in quotes"),
         ('[site]\nname = "Rangers\nurl = "x"\n', 2, "A quote is opened on this line and not closed."),
+        ("[site]\nname = “Rangers”\n", 2, "the quotes of a text processor"),
+        ("[site]\nname = Ranger’s\n", 2, "Text stands in quotes"),
         ('[site]\nname = "a"\nname = "b"\n', 3, "This key has a value already"),
         ("[site]\n[server]\n[site]\n", 3, "This table stands in the file already"),
         ('[server]\ndatabase = "C:\\bridge\\bridge.db"\n[x', 3, "KEY = VALUE"),
@@ -508,7 +516,9 @@ VALUES = st.one_of(
         )
     ),
 )
-TABLES = st.sampled_from(["site", "server", "privacy", "destinations.a", "destinations.b", "destinations", "wording.x", "images.rank", "z"])
+TABLES = st.sampled_from(
+    ["site", "server", "privacy", "destinations.a", "destinations.b", "destinations", "wording.x", "images.rank", "z"]
+)
 
 
 @given(tables=st.dictionaries(TABLES, st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=5), max_size=5))

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from urllib.request import urlopen
 
+import pytest
 from click import unstyle
 
 from perscom_adapters.testing import Say
 from perscom_bridge.demo import demo, judge
+from perscom_bridge.demo.running import PROMOTED
 from perscom_bridge.demo.screen import cards, line, summary
 from perscom_bridge.platforms import PLATFORMS
 from perscom_bridge.service import web_url
@@ -24,6 +26,7 @@ def test_the_unattended_demo_prints_every_promise_and_succeeds() -> None:
     done = subprocess.run([*BRIDGE, "demo", "--once"], capture_output=True, text=True, timeout=120, env=_plain_environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "57 requests, one of them twice: 42 genuine, 15 refused, 1 seen before." in done.stdout
+    assert "1 more came along with a promotion: one message." in done.stdout
     assert re.search(
         r"37 messages on each of 3 platforms, 5 events with nothing to say, 0 lost, 0 twice, 0 pings, 0 private fields",
         done.stdout,
@@ -47,7 +50,21 @@ def test_a_message_the_platform_refuses_makes_the_demo_fail_and_names_the_event(
             return summary(verdict, 1.0)
 
     last = unstyle(asyncio.run(play())).splitlines()[-1]
-    assert last.startswith("FAILED user_created_sparse: no message at discord (dead)")
+    assert re.match(r"FAILED \w+: no message at discord \(dead\)", last)
+
+
+def test_deliveries_of_one_action_in_two_messages_make_the_demo_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perscom_bridge.demo.running.GROUP", 0.0)
+
+    async def play() -> tuple[str, ...]:
+        async with demo() as shown:
+            async for sent in shown.requests():
+                if sent.golden.name == PROMOTED:
+                    break
+            assert await shown.settled()
+            return judge(shown).wrong
+
+    assert "user_updated_beside: not told at discord in one message with rankrecord_created" in asyncio.run(play())
 
 
 def test_a_message_posted_twice_makes_the_demo_fail() -> None:
@@ -77,7 +94,7 @@ def test_the_page_shows_what_came_in_and_what_was_posted() -> None:
 
     html = asyncio.run(play())
     assert "SFC Jacob Whitfield promoted to Sergeant First Class" in html
-    assert "58 requests" in html
+    assert "59 requests" in html
     assert "whitfield@1st-rangers.example.test" not in html
     assert "<script>alert" not in html
 

@@ -83,6 +83,20 @@ def test_an_open_page_shows_a_new_event_by_itself_and_hostile_text_stays_text(tm
     play(tmp_path, look)
 
 
+def test_titles_have_the_names_that_were_learned(tmp_path: Path) -> None:
+    async def look(service: Service) -> None:
+        inbox = service.communities[0].inbox
+        await inbox.aadd(make_event("user.updated", request_id="one"))
+        await inbox.aadd(make_event("rankrecord.created", request_id="one", user=None, rank=None))
+        await service.communities[0].directory.tend()
+        async with browser(web_url(service.status) + "/") as (page, complaints):
+            title = page.locator("td", has_text="SFC Jacob Whitfield promoted to Sergeant First Class")
+            await title.wait_for(timeout=10_000)
+            assert complaints == []
+
+    play(tmp_path, look)
+
+
 def test_an_open_page_does_not_hold_up_a_stop(tmp_path: Path) -> None:
     async def serve() -> float:
         async with running([(config(tmp_path), [])]) as service:

@@ -199,6 +199,64 @@ def test_a_deletion_strikes_what_was_changed_before(chat: Chat) -> None:
     assert "~~Cpl Noor Haddad promoted to Staff Sergeant~~" in only
 
 
+def award(number: int) -> dict[str, Any]:
+    named = {"id": number, "name": f"Medal {number}"}
+    user = {"id": 7, "display_name": "Cpl Noor Haddad"}
+    return {"id": number, "user_id": 7, "user": user, "award_id": number, "award": named, "text": None}
+
+
+@where_messages_change
+def test_many_deletions_at_once_strike_each_message(chat: Chat) -> None:
+    for number in (1, 2, 3):
+        chat.arrives("awardrecord.created", request=f"award {number}", **award(number))
+        chat.passes(11)
+    for number in (1, 3):
+        chat.arrives("awardrecord.deleted", request="clean up", **award(number))
+    chat.arrives("awardrecord.created", request="clean up", **award(4))
+    chat.passes(11)
+    struck = {"discord": "~~", "slack bot": '"strike": true', "telegram": "strikethrough"}[chat.platform]
+    assert [struck in shown for shown in chat.shown] == [True, False, True, False]
+    assert "Medal 4" in chat.shown[3]
+    chat.arrives("awardrecord.deleted", request="another day", **award(2))
+    chat.passes(11)
+    assert struck in chat.shown[1]
+
+
+def test_what_one_action_deletes_is_struck_and_what_it_makes_is_told(chat: Chat) -> None:
+    chat.arrives("awardrecord.created", request="award 1", **award(1))
+    chat.passes(11)
+    chat.arrives("awardrecord.deleted", request="instead", **award(1))
+    chat.arrives("awardrecord.created", request="instead", **award(2))
+    chat.passes(11)
+    assert ["~~" in shown for shown in chat.shown] == [True, False]
+    assert "Medal 2" in chat.shown[1]
+
+
+def test_what_a_deletion_did_to_the_profile_is_told_with_it(chat: Chat) -> None:
+    chat.promotion()
+    chat.passes(11)
+    chat.arrives("rankrecord.deleted", request="two", **chat.record(17, "Sergeant"))
+    chat.arrives("user.updated", request="two", id=7, changes={"rank_id": None}, rank_id=None, rank=None)
+    chat.passes(11)
+    (only,) = chat.shown
+    assert "withdrawn" in only
+    assert "no longer holds a rank" in only
+
+
+@where_messages_change
+def test_a_digest_of_which_nothing_is_left_is_struck(chat: Chat) -> None:
+    chat.config = replace(chat.config, quiet=Quiet(start=time(18), end=time(20), hold=True))
+    for number in (1, 2):
+        chat.arrives("awardrecord.created", request=f"award {number}", **award(number))
+    chat.passes(3700)
+    for number in (1, 2):
+        chat.arrives("awardrecord.deleted", request="clean up", **award(number))
+    chat.passes(11)
+    (only,) = chat.shown
+    assert {"discord": "~~", "slack bot": '"strike": true', "telegram": "strikethrough"}[chat.platform] in only
+    assert "2 awards" in only
+
+
 @nowhere_else
 def test_where_no_message_changes_another_one_follows(chat: Chat) -> None:
     chat.promotion()

@@ -67,7 +67,8 @@ def test_the_condition_comes_on_top_of_the_events_and_the_test_is_never_asked(tm
     ("when", "says"),
     [
         ('unti == "1st"', '"unti" is not known for a condition. Did you mean "unit"?      All of them: perscom-bridge preview'),
-        ('unit = "1st"', "something stands behind the first comparison. Write it like this: unit =="),
+        ('unit = "1st"', 'two things are compared by "==", and here stands "=". Write it like this: unit =='),
+        ("rank > 5", "This fails when no name has a value: '>' not supported between instances of 'str' and 'int'"),
         ("unit == 1st", "something stands behind the first comparison"),
         ('unit == "1st', "unexpected char"),
         ('unit == "1st" && rank == "x"', "unexpected char"),

@@ -280,6 +280,34 @@ class TestSlowBodies:
         assert (b"connection", b"close") in start["headers"]
         assert json.loads(end["body"])["detail"] == "The body did not arrive in time."
 
+    @pytest.mark.parametrize(("pause", "status"), [(60, 408), (0.005, 408), (0, 200)])
+    def test_it_is_the_same_on_trio_whose_deadlines_are_nested(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        scope_of: Callable[..., dict[str, Any]],
+        pause: float,
+        status: int,
+        memory: _gate._Memory,
+    ) -> None:
+        trio = pytest.importorskip("trio", reason="trio is no dependency; its users bring it")
+        monkeypatch.setattr(binding, "BODY_WITHIN", 0.05)
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            with trio.move_on_after(pause or 0.001):  # a deadline of the server's own
+                await trio.sleep(100)
+            return {"type": "http.request", "body": BODY if pause == 0 else b"x", "more_body": pause > 0}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def handler(scope: Any, receive: Any, send: Any) -> None:
+            await PlainTextResponse("fine")(scope, receive, send)
+
+        app: Any = SignatureMiddleware(handler, secrets=SECRET)
+        trio.run(app, scope_of(headers=SIGNED, body=BODY), receive, send)
+        assert sent[0]["status"] == status
+
     def test_the_deadline_ends_with_the_body(
         self, monkeypatch: pytest.MonkeyPatch, asgi: Callable[..., Any], memory: _gate._Memory
     ) -> None:

@@ -25,6 +25,26 @@ import perscom_receiver.asgi
 import perscom_receiver.flask
 import perscom_receiver.starlette
 import perscom_receiver.wsgi
+from perscom_adapters import (
+    LANGUAGES,
+    Directory,
+    Mention,
+    Message,
+    Paragraph,
+    Struck,
+    Text,
+    continued,
+    group_key,
+    names,
+    names_of,
+    plain,
+    render,
+    render_digest,
+    render_group,
+    render_late,
+    reworded,
+    struck,
+)
 from perscom_receiver import (
     EVENT_NAMES,
     UNSET,
@@ -280,6 +300,7 @@ starlette_app = Starlette(
 )
 starlette_app.add_middleware(perscom_receiver.starlette.SignatureMiddleware, secrets=several, max_body=2**20)
 Starlette(lifespan=worker.lifespan)
+starlette_app.add_middleware(perscom_receiver.starlette.SignatureMiddleware, secrets=lone, standard=True)
 starlette_app.add_middleware(perscom_receiver.starlette.SignatureMiddleware)  # type: ignore[call-arg]
 wrapped: ASGIApp = perscom_receiver.starlette.SignatureMiddleware(starlette_app, secrets="one", max_age=timedelta(hours=1))
 
@@ -309,6 +330,45 @@ assert_type(perscom_receiver.asgi.webhook_app(receiver), ASGIApp)
 assert_type(perscom_receiver.asgi.current_event({}), Event)
 wsgi_app: WSGIApplication = perscom_receiver.wsgi.webhook_app(receiver)
 assert_type(perscom_receiver.wsgi.current_event({}), Event)
+
+
+# Messages
+class Board:
+    """A directory of a user's own."""
+
+    def name(self, resource: str, key: int, /) -> str | None:
+        return "Sergeant" if resource == "rank" else None
+
+    def old(self, kind: str, user_id: int, /) -> str | None:
+        return None
+
+    def image(self, resource: str, key: int | None, name: str | None, /) -> str | None:
+        return None
+
+
+board: Directory = Board()
+assert_type(LANGUAGES, tuple[str, ...])
+message = render(event, board, language=LANGUAGES[0], timezone=UTC, show=["answers"])
+assert_type(message, Message | None)
+assert_type(render_group([event], board, reword=lambda message, event: reworded(message, title=event.name)), Message | None)
+assert_type(render_late([event], event), Message | None)
+assert_type(render_late([event], [event, event], board, language="de"), Message | None)
+assert_type(render_digest(iter([event])), Message | None)
+assert_type(group_key(event), str | None)
+assert_type(names(event, board, language="fr"), Mapping[str, str])
+assert_type(names_of("promotion"), tuple[str, ...])
+render(event, "board")  # type: ignore[arg-type]
+render(event, board, "de")  # type: ignore[call-arg]
+render_group(event)  # type: ignore[arg-type]
+if message is not None:
+    assert_type(reworded(message, title="Promoted!", body=None), Message)
+    assert_type(struck(message), Message)
+    assert_type(continued(message, lambda part: len(plain(part)) < 2000), tuple[Message, ...])
+    message.title = "x"  # type: ignore[misc]
+pinged = Message(word="test", title="t", blocks=(Paragraph((Struck((Text("no"),)),)),), mentions=(Mention("user", "1"),))
+assert_type(pinged.mentions[0].id, str)
+Mention("everyone", "1")  # type: ignore[arg-type]
+Struck("no")  # type: ignore[arg-type]
 
 # Testing
 assert_type(signed_request("rankrecord.created", secret="0123456789abcdef", user_id=7), tuple[dict[str, str], bytes])

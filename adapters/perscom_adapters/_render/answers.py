@@ -79,7 +79,8 @@ def _written(row: Row, value: str) -> str:
     if _DAY.fullmatch(value) and (at := moment(value)):
         return row.language.time(at, "date")
     if _RICH.search(value[: 20 * _LONGEST]):
-        return "\n".join(plain(block) for block in from_html(value, limit=_LONGEST))
+        # More than is shown: it is cut once, and at one place.
+        return "\n".join(plain(block) for block in from_html(value, limit=2 * _LONGEST))
     return value[: 10 * _LONGEST]
 
 

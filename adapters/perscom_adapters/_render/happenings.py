@@ -46,7 +46,8 @@ def happenings(rows: Sequence[Event], texts: Sequence[Event], told: Collection[s
     for row in rows:
         things.setdefault(thing(row) or row.id, []).append(row)
     found = [happening for members in things.values() for happening in _of_one(members, told)]
-    records = _by_member(one.event for one in found if one.event.action != "deleted")
+    standing = (members for members in things.values() if all(row.action != "deleted" for row in members))
+    records = _by_member(row for members in standing for row in members)  # also as they were before they were changed
     wordings = _by_member(texts)
     return [_unsaid(one, records, wordings) if one.event.name == "user.updated" else one for one in found]
 
@@ -93,7 +94,7 @@ def _by_member(events: Iterable[Event]) -> dict[str | None, list[Event]]:
 def _unsaid(
     profile: Happening, records: Mapping[str | None, list[Event]], texts: Mapping[str | None, list[Event]]
 ) -> Happening:
-    """A changed profile without the columns whose new value a record of the member has; a text is believed to tell it."""
+    """A changed profile without the columns whose new value a record of the member has or had; a text is taken to tell it."""
     changes, member = profile.event.changes, subject(profile.event)
     said = {
         column

@@ -122,7 +122,8 @@ def command(
     if as_page:
         from ..preview.page import page
 
-        _write(page(said, note=note, at=max(event.created for event in events), word=word, names=names), output)
+        at = max(event.created for event in events)
+        _write(page(said, note=note, at=at, channel=shown[0].name, word=word, names=names), output)
         return
     from ..preview.names import table
     from ..preview.terminal import boxes, shelves
@@ -324,7 +325,7 @@ def _named(events: Sequence[Event]) -> str:
 
     if len(events) > 1:
         counts = Counter(hide(event.name) for event in events)
-        return ", ".join(f"{count} × {name}" for name, count in counts.items())
+        return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counts.items())
     word = word_of(events[0])
     return f"{hide(events[0].name)}{f' ({word})' if word else ''}"
 

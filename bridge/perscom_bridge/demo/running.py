@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+from msgspec import structs
 
 from perscom_adapters import Message, render
 from perscom_adapters.testing import ChatStandIn, Posted
 from perscom_receiver import Event, Secret
 from perscom_receiver.queue import Connection, State
+from perscom_receiver.testing import signed_request
 
 from ..config import Config, DestinationConfig, HiddenToken, HiddenUrl, ListenAddress, Privacy, Server, Site
 from ..golden import Golden, golden_requests
@@ -34,8 +37,12 @@ __all__ = ["Demo", "Sent", "demo"]
 
 REPEATED = "awardrecord_created"
 """The request that is sent twice, as PERSCOM does when an answer was lost."""
+PROMOTED = "rankrecord_created"
+"""The request before which another one of the same action is sent: PERSCOM saves the new rank in the profile first."""
 SPEED = 20.0
 """How fast the clocks of service and stand-in run, so that nobody waits a minute for a demo with the platforms' real limits."""
+GROUP = 10.0
+"""Seconds of that clock that the rest of an action is waited for, as in a configuration without a word about it."""
 HANDLED_WITHIN = 120.0
 """Seconds after which the demo gives up waiting for the messages."""
 
@@ -63,6 +70,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     ms: float
     message: Message | None
     """What the event has to say; None for a refused request and for an event with nothing to say."""
+    beside: bool = False
+    """It is none of the golden requests, and is told in the message of the one that follows."""
 
     @property
     def id(self) -> str:
@@ -90,6 +99,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
             return WHY.get(self.golden.reason, self.golden.reason)
         if self.again:
             return "seen before, not announced again"
+        if self.beside:
+            return "told together with what follows"
         return self.message.title if self.message is not None else "nothing to say"
 
 
@@ -113,17 +124,19 @@ class Demo:
     async def requests(self) -> AsyncIterator[Sent]:
         """Send the golden requests one after the other, over HTTP, and yield each with its answer."""
         for golden in golden_requests():
+            if golden.name == PROMOTED:
+                yield await self._send(_profile_before(golden), again=False, beside=True)
             yield await self._send(golden, again=False)
             if golden.name == REPEATED:
                 repeated = golden
         yield await self._send(repeated, again=True)
 
-    async def _send(self, golden: Golden, *, again: bool) -> Sent:
+    async def _send(self, golden: Golden, *, again: bool, beside: bool = False) -> Sent:
         began = time.perf_counter()
         status = await _exchange(self.service.public, golden.wire(WEBHOOK_PATH))
         ms = (time.perf_counter() - began) * 1000
-        message = render(Event.parse(golden.body)) if golden.valid else None
-        self.sent.append(Sent(golden=golden, again=again, status=status, ms=ms, message=message))
+        message = render(Event.parse(golden.body)) if golden.valid and not beside else None
+        self.sent.append(Sent(golden=golden, again=again, status=status, ms=ms, message=message, beside=beside))
         return self.sent[-1]
 
     async def settled(self) -> bool:
@@ -188,6 +201,20 @@ async def demo() -> AsyncIterator[Demo]:
                 yield running_demo
 
 
+def _profile_before(golden: Golden) -> Golden:
+    """What PERSCOM sends before ``golden``, of the same click: the changed profile of the member who is promoted."""
+    event = Event.parse(golden.body)
+    created = event.created - timedelta(milliseconds=5)
+    headers, body = signed_request("user.updated", golden.secret, created=created, request_id=event.request_id)
+    return structs.replace(
+        golden,
+        name="user_updated_beside",
+        event="user.updated",
+        headers={**golden.headers, **headers, "Content-Length": str(len(body))},
+        body_base64=b64encode(body).decode(),
+    )
+
+
 def _clock(start: float) -> Callable[[], float]:
     """A clock that was right when the golden requests were made, and runs on from there, faster than others."""
     began = time.monotonic()
@@ -216,7 +243,7 @@ def _config(folder: Path, goldens: list[Golden], places: list[Place]) -> Config:
             name="1st Ranger Group", secrets=tuple(Secret(secret, name=f"demo {n}") for n, secret in enumerate(secrets, 1))
         ),
         server=Server(listen=anywhere, status=anywhere, database=folder / "demo.db"),
-        destinations=tuple(DestinationConfig(name=place.platform, place=place, events=("*",), group=0) for place in places),
+        destinations=tuple(DestinationConfig(name=place.platform, place=place, events=("*",), group=GROUP) for place in places),
         privacy=Privacy(),
         path=folder / "bridge.toml",
     )

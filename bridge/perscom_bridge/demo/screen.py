@@ -53,7 +53,8 @@ def summary(verdict: Verdict, seconds: float) -> str:
         else ", ".join(f"{count} messages on {PLATFORMS[name].name}" for name, count in v.messages.items())
     )
     counts = (
-        f"\n  {v.requests} requests, one of them twice: {v.genuine} genuine, {v.refused} refused, {v.again} seen before.\n"
+        f"\n  {v.requests} requests, one of them twice: {v.genuine} genuine, {v.refused} refused, {v.again} seen before."
+        f" {v.together} more came along with a promotion: one message.\n"
         f"  {messages}, {v.silent} events with nothing to say, {v.lost} lost, {v.twice} twice, {v.pings} pings,"
         f" {v.private} private fields.   {seconds:.1f} s"
     )

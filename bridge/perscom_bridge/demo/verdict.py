@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import pairwise
 
 import msgspec
 
@@ -30,6 +31,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     genuine: int
     refused: int
     again: int
+    together: int
+    """Requests beside those, which are told in the message of another one."""
     messages: dict[str, int]
     """How many stand on each platform."""
     silent: int
@@ -46,10 +49,15 @@ def judge(demo: Demo) -> Verdict:
     posted, receipts = demo.posted(), demo.receipts()
     platforms = [destination.name for destination in demo.community.config.destinations]
     shown = Counter((message.platform, message.message_id) for message in posted)
-    accepted = [sent for sent in demo.sent if sent.golden.valid and not sent.again]
+    accepted = [sent for sent in demo.sent if sent.golden.valid and not sent.again and not sent.beside]
+    beside = [(sent, then) for sent, then in pairwise(demo.sent) if sent.beside]
     speaking = [sent for sent in accepted if sent.message is not None]
     missing = [(sent, name) for sent in speaking for name in platforms if not _arrived(receipts.get(sent.id, {}), name, shown)]
-    private = [value for value in _private_values(accepted) if any(value in text for text in map(_text, posted))]
+    private = [
+        value
+        for value in _private_values([*accepted, *(sent for sent, _ in beside)])
+        if any(value in text for text in map(_text, posted))
+    ]
     wrong = [
         *(
             f"{sent.golden.name}: answered {sent.status}, not {sent.expected}"
@@ -57,6 +65,12 @@ def judge(demo: Demo) -> Verdict:
             if sent.status != sent.expected
         ),
         *(f"{sent.golden.name}: no message at {_why(receipts.get(sent.id, {}), name)}" for sent, name in missing),
+        *(
+            f"{sent.golden.name}: not told at {name} in one message with {then.golden.name}"
+            for sent, then in beside
+            for name in platforms
+            if not _share(receipts, sent, then, name)
+        ),
         *(
             f"{arrival.platform}: the platform refused a message: {arrival.refusal}"
             for arrival in demo.standin.arrivals
@@ -71,10 +85,11 @@ def judge(demo: Demo) -> Verdict:
     if private:
         wrong.append(f"{len(private)} private values were shown")
     return Verdict(
-        requests=len(demo.sent) - 1,
+        requests=len(demo.sent) - 1 - len(beside),
         genuine=len(accepted),
         refused=sum(not sent.golden.valid for sent in demo.sent),
         again=sum(sent.again for sent in demo.sent),
+        together=len(beside),
         messages={name: sum(message.platform == name for message in posted) for name in platforms},
         silent=len(accepted) - len(speaking),
         lost=len(missing),
@@ -90,6 +105,12 @@ def _arrived(became: dict[str, Became], platform: str, shown: Counter[tuple[str,
     return (
         task is not None and task.state is State.DONE and task.message_id is not None and shown[platform, task.message_id] == 1
     )
+
+
+def _share(receipts: dict[str, dict[str, Became]], one: Sent, other: Sent, platform: str) -> bool:
+    """Whether both were told in one message."""
+    first, second = (receipts.get(sent.id, {}).get(platform) for sent in (one, other))
+    return first is not None and second is not None and first.message_id is not None and first.message_id == second.message_id
 
 
 def _refused(arrival: Arrival) -> bool:

@@ -33,22 +33,23 @@ def page(
     *,
     note: str,
     at: datetime,
+    channel: str = "announcements",
     word: str | None = None,
     names: Mapping[str, str] | None = None,
 ) -> str:
     """The HTML of a page with ``sections``: a heading, perhaps blank, and cards, at least one, those of a platform in order.
 
-    Above stand the first title and a ``note``; all is as if posted at ``at`` (aware, UTC). Below stand the ``names`` that a
-    wording of ``word`` may use, if they are given.
+    Above stand the first title and a ``note``; all is as if posted in ``channel`` at ``at`` (aware, UTC). Below stand the
+    ``names`` that a wording of ``word`` may use, if they are given.
     """
-    shown = [(heading, _channels(cards, at)) for heading, cards in sections]
+    shown = [(heading, _channels(cards, channel, at)) for heading, cards in sections]
     listed = (rows(names, word), never_filled(word)) if names is not None and word is not None else None
     template = page_environment().get_template("preview.html")
     return template.render(sections=shown, title=sections[0][1][0].title, note=note, word=word, names=listed)
 
 
-def _channels(cards: Sequence[Card], at: datetime) -> list[Channel]:
+def _channels(cards: Sequence[Card], name: str, at: datetime) -> list[Channel]:
     return [
-        Channel(platform, "announcements", tuple((card, at) for card in cards if card.platform == platform))
+        Channel(platform, name, tuple((card, at) for card in cards if card.platform == platform))
         for platform in dict.fromkeys(card.platform for card in cards)
     ]

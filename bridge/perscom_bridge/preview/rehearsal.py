@@ -123,6 +123,7 @@ class _Listening:
         self.name = destination.name
         self._platform = destination.place.platform
         self._edits = getattr(destination.place, "edits", True) and _edits(self._platform)
+        self._silent = bool(getattr(destination.place, "silent", False))
         self._said: list[Said] = []
         self._count = 0
 
@@ -131,7 +132,9 @@ class _Listening:
         if previous is not None:
             self._said.append(Said(message=message, became="edited"))
             return previous
-        return self._hear(Said(message=message, became="continued" if self._said else "posted"), thread)
+        # What continues another message has its title, behind an ellipsis. One task may also be several messages.
+        continued = any(message.title == f"… {said.message.title}" for said in self._said)
+        return self._hear(Said(message=message, became="continued" if continued else "posted"), thread)
 
     async def open_thread(self, message: Message, *, name: str) -> Receipt:
         """Hear it, and the title of its thread."""
@@ -143,7 +146,8 @@ class _Listening:
         return said
 
     def _hear(self, said: Said, thread: str | None) -> Receipt:
-        self._said.append(said)
+        silent = said.message.silent or self._silent
+        self._said.append(msgspec.structs.replace(said, message=msgspec.structs.replace(said.message, silent=silent)))
         self._count += 1
         return Receipt(platform=self._platform, message_id=str(self._count) if self._edits else None, thread_id=thread)
 

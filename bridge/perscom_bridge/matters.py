@@ -1,0 +1,117 @@
+"""Which message the events of a task are about: one that is to be posted, or one that stands there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from perscom_adapters import GROUP_WINDOW, Receipt, group_key
+from perscom_receiver import Event, Told
+
+__all__ = ["Matter", "beginnings", "is_one_action", "matters_of", "thing"]
+
+_OWN_NEWS = ("user", "webhook")
+"""Resources whose later events are news of their own, and change nothing that was said before."""
+
+
+class Matter(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that are told in one message."""
+
+    events: tuple[Event, ...]
+    told: tuple[Told, ...] = ()
+    """What the message stands for already, oldest first; nothing for one that is new."""
+
+    @property
+    def previous(self) -> Receipt | None:
+        """The message to be changed; None where there is none that can be."""
+        return next((receipt for receipt in map(_receipt, reversed(self.told)) if receipt and receipt.message_id), None)
+
+
+def matters_of(events: tuple[Event, ...], told: Sequence[Told]) -> tuple[Matter, ...]:
+    """The messages that the ``events`` of one task are about, of what the destination was ``told`` before.
+
+    Mostly one. But an action may change what was told in several: PERSCOM deletes many records of a member at once; and it may
+    make something beside that, which is new. A digest of several actions is always a message of its own.
+    """
+    if not is_one_action(events):
+        return (Matter(events=events),)
+    homes = {event.id: home for event in events if (home := _home(event, told)) is not None}
+    posted = dict.fromkeys(message for one in told if (message := _posted_as(one)) is not None)
+    messages = [message for message in posted if message in homes.values()]
+    if not messages:
+        return (Matter(events=events, told=tuple(one for one in told if any(_is_about(one, event) for event in events))),)
+    rest = [event for event in events if event.id not in homes]
+    # A profile is changed by what else was done to the member, and told with it.
+    new = tuple(rest) if any(thing(event) is not None for event in rest) else ()
+    if not new:
+        homes |= {event.id: messages[-1] for event in rest}
+    changed = [
+        _changed_in(message, tuple(event for event in events if homes.get(event.id) == message), told) for message in messages
+    ]
+    return (*changed, Matter(events=new)) if new else tuple(changed)
+
+
+def is_one_action(events: Sequence[Event]) -> bool:
+    """Whether one action has made all of ``events``."""
+    return len({group_key(event) or event.id for event in events}) == 1
+
+
+def beginnings(told: Sequence[Event]) -> list[Event]:
+    """What of ``told`` was news, oldest first: without what changed a thing that was told already."""
+    things: set[tuple[str, object]] = set()
+    news = []
+    for event in told:
+        what = thing(event)
+        if what is None or what not in things or event.action == "created":
+            news.append(event)
+        if what is not None:
+            things.add(what)
+    return news
+
+
+def thing(event: Event) -> tuple[str, object] | None:
+    """What can be changed or deleted later, in the message about it."""
+    key = event.data.get("id") if isinstance(event.data, dict) else None
+    return None if event.resource in _OWN_NEWS or key is None else (event.resource, str(key))
+
+
+def _home(event: Event, told: Sequence[Told]) -> tuple[str, str] | None:
+    """The newest message about the thing that ``event`` changes, or else about the action that it is a late part of."""
+    for about in (_is_same_thing, _is_about):
+        for one in reversed(told):
+            if about(one, event) and (message := _posted_as(one)) is not None:
+                return message
+    return None
+
+
+def _changed_in(message: tuple[str, str], events: tuple[Event, ...], told: Sequence[Told]) -> Matter:
+    # What was posted anew stood in another message before.
+    stands = (one for one in told if _posted_as(one) == message or any(_is_same_thing(one, event) for event in events))
+    return Matter(events=events, told=tuple(stands))
+
+
+def _is_about(one: Told, event: Event) -> bool:
+    return _is_same_thing(one, event) or _is_same_action(one.event, event)
+
+
+def _is_same_thing(one: Told, event: Event) -> bool:
+    # What is made anew is no change of anything, whatever its number.
+    return event.action != "created" and (what := thing(event)) is not None and what == thing(one.event)
+
+
+def _is_same_action(one: Event, other: Event) -> bool:
+    key = group_key(one)
+    return key is not None and key == group_key(other) and abs(one.created - other.created) <= 2 * GROUP_WINDOW
+
+
+def _posted_as(told: Told) -> tuple[str, str] | None:
+    receipt = _receipt(told)
+    return (receipt.channel_id or "", receipt.message_id) if receipt is not None and receipt.message_id else None
+
+
+def _receipt(told: Told) -> Receipt | None:
+    try:
+        return msgspec.json.decode(told.receipt, type=Receipt)
+    except msgspec.DecodeError:  # of another version
+        return None

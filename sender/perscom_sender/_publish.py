@@ -1,0 +1,135 @@
+"""Publishing: the body as PERSCOM writes it, and its rows: the event, and one delivery for each subscription that wants it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import uuid4
+
+import msgspec
+
+from perscom_receiver import ConfigurationError, php_json
+from perscom_receiver.queue import Connection, Queue
+
+from ._rows import wanting
+from ._tables import OUTBOX
+
+__all__ = ["Clock", "Draft", "draft", "fetch", "insert", "post"]
+
+LONGEST_NAME = 255
+LONGEST_KEY = 255
+MOST_FETCHED = 200
+"""Rows of an outbox that are taken in one transaction."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SCALARS = (str, int, float, bool, type(None))
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An event that is about to be published. ``created`` is in microseconds since 1970, and part of the body."""
+
+    name: str
+    created: int
+    request_id: str | None
+    data: bytes
+    """The rest of the body behind ``created``, as JSON."""
+    key: str | None
+
+    def body(self, created: int) -> bytes:
+        """The envelope of PERSCOM, byte for byte as it writes one."""
+        moment = _EPOCH + timedelta(microseconds=created)
+        return (
+            b'{"event":' + php_json(self.name) + b',"created":"' + f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}".encode() + b'"' + self.data
+        )
+
+
+class Clock:
+    """Microseconds that never come twice in one process, so that two events alike are two."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def tick(self, now: float) -> int:
+        """``now`` (seconds since 1970) as microseconds, or the one behind the last."""
+        with self._lock:
+            self._last = max(int(now * 1e6), self._last + 1)
+            return self._last
+
+
+def draft(
+    name: str,
+    data: object,
+    changes: Mapping[str, object] | None,
+    request_id: str | None,
+    trace_id: str | None,
+    key: str | None,
+    created: int,
+) -> Draft:
+    """The event as it will be sent. Raises ValueError or TypeError for what PHP could not write as JSON either."""
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
+        raise ConfigurationError(f'An event has a name of at most {LONGEST_NAME} characters, such as "order.paid".')
+    if key is not None and (not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY):
+        raise ConfigurationError(f"The key of an event is a text of at most {LONGEST_KEY} characters.")
+    rest: dict[str, object] = {"request_id": request_id, "trace_id": trace_id}
+    if not isinstance(data, _SCALARS):  # as PERSCOM: a scalar leaves out both
+        rest |= {"data": data, "changes": changes}
+    text = b"," + php_json(rest)[1:]
+    return Draft(name, created, request_id, text, key)
+
+
+def insert(connection: Connection, queue: Queue, event: Draft, now: float, lanes: list[int] | None = None) -> int:
+    """Store an event with its deliveries, in the transaction of ``connection``. Returns its number.
+
+    For a known key it is that of the old one. ``lanes`` are those it goes to; None: those of the subscriptions that want
+    it. ``now`` is in seconds since 1970.
+    """
+    if event.key is not None:
+        known = connection.execute(
+            "SELECT event FROM published_key WHERE site = ? AND key = ?", (queue.site, event.key)
+        ).fetchone()
+        if known is not None:
+            return int(known[0])
+    number = _insert_event(connection, queue.site, event, now)
+    if event.key is not None:
+        connection.execute(
+            "INSERT INTO published_key (site, key, event, published) VALUES (?, ?, ?, ?)", (queue.site, event.key, number, now)
+        )
+    for lane in wanting(connection, queue.site, event.name) if lanes is None else lanes:
+        queue.enqueue(connection, lane, number, due=now)
+    return number
+
+
+def _insert_event(connection: Connection, site: str, event: Draft, now: float) -> int:
+    created = event.created
+    while True:
+        body = event.body(created)
+        row = connection.execute(
+            "INSERT INTO event (site, created, digest, endpoint, name, request_id, received, body)"
+            " VALUES (?, ?, ?, '', ?, ?, ?, ?) ON CONFLICT (site, created, digest) DO NOTHING RETURNING id",
+            (site, created, sha256(body).digest(), event.name, event.request_id, now, body),
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+        created += 1  # another process published the very same in the same microsecond: two events all the same
+
+
+def post(connection: Connection, site: str, event: Draft) -> str:
+    """Leave an event in the outbox of a database that may be anybody's, in its own transaction. Returns its key."""
+    key = event.key or f"outbox/{uuid4().hex}"
+    connection.execute(OUTBOX)
+    connection.execute(
+        "INSERT INTO perscom_outbox (site, key, name, created, request_id, body) VALUES (?, ?, ?, ?, ?, ?)",
+        (site, key, event.name, event.created, event.request_id, event.data),
+    )
+    return key
+
+
+def fetch(connection: Connection, site: str) -> list[tuple[int, Draft]]:
+    """Some of what lies in an outbox, oldest first, with the numbers of its rows."""
+    rows = connection.execute(
+        "SELECT id, name, created, request_id, body, key FROM perscom_outbox WHERE site = ? ORDER BY id LIMIT ?",
+        (site, MOST_FETCHED),
+    )
+    return [(number, Draft(*rest)) for number, *rest in rows]

@@ -1,0 +1,25 @@
+"""Forgetting what is too old: bodies first, the log after its own time. Each call does up to 1000 rows of a kind."""
+
+from __future__ import annotations
+
+from perscom_receiver import SQLiteInbox
+from perscom_receiver.queue import Connection
+
+from ._store import Store
+
+__all__ = ["prune"]
+
+_AT_ONCE = 1000
+
+
+def prune(connection: Connection, store: Store, kept: SQLiteInbox, keep_log: float) -> int:
+    """Forget bodies and the log as ``kept`` does with what an inbox holds, and keys after ``keep_log`` seconds.
+
+    Deliveries that still wait when their body is forgotten have failed. Returns how many rows were changed.
+    """
+    keys = connection.execute(
+        "DELETE FROM published_key WHERE site = ? AND key IN"
+        " (SELECT key FROM published_key WHERE site = ? AND published < ? ORDER BY published LIMIT ?)",
+        (store.site, store.site, store.now() - keep_log, _AT_ONCE),
+    ).rowcount
+    return kept.prune(connection, _AT_ONCE) + keys

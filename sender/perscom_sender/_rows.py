@@ -1,0 +1,190 @@
+"""Subscriptions as rows, and the question which of them want an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from perscom_receiver import Secret
+from perscom_receiver.queue import Connection, Queue
+
+from .schedule import Schedule
+from .subscription import Subscription
+
+__all__ = ["Breaker", "Row", "StoredSecret", "find", "read_all", "remove", "save", "set_width", "wanting"]
+
+_COLUMNS = (
+    "s.id, s.lane, s.name, s.description, s.url, s.method, s.secrets, s.events, s.waits, s.concurrency, s.rate, s.timeout,"
+    " s.standard, s.failures, s.failing_since, s.trips, s.open_until, lane.paused"
+)
+_decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_waits = msgspec.json.Decoder(tuple[float, ...]).decode
+
+
+class StoredSecret(msgspec.Struct, frozen=True):
+    """A secret as it is stored: in plain, since it is needed to sign. ``until`` is in seconds since 1970."""
+
+    value: str
+    until: float | None = None
+
+    def secret(self) -> Secret:
+        return Secret(self.value, valid_until=None if self.until is None else datetime.fromtimestamp(self.until, UTC))
+
+
+_decode_secrets = msgspec.json.Decoder(tuple[StoredSecret, ...]).decode
+
+
+class Breaker(msgspec.Struct, frozen=True):
+    """How an endpoint is doing. Moments in seconds since 1970."""
+
+    failures: int = 0
+    """Failed tries in a row."""
+    since: float | None = None
+    """When the first of these ended."""
+    trips: int = 0
+    """How often it opened in a row."""
+    open_until: float = 0.0
+    """Until when nothing is sent; then one request at a time, until one succeeds."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A subscription with what only the sender itself must know of it."""
+
+    subscription: Subscription
+    lane: int
+    stored: tuple[StoredSecret, ...]
+    breaker: Breaker
+
+    @property
+    def width(self) -> int:
+        """Requests at once that the lane allows: one while nobody knows whether the endpoint is back."""
+        if self.breaker.trips:
+            return 1
+        rate = self.subscription.rate
+        return self.subscription.concurrency if rate is None else max(1, min(self.subscription.concurrency, int(rate)))
+
+
+def find(connection: Connection, site: str, number: int) -> Row | None:
+    """The subscription of this number; None when there is none any more."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM subscription AS s JOIN lane ON lane.id = s.lane"
+        " WHERE s.id = ? AND s.site = ? AND s.removed IS NULL",
+        (number, site),
+    ).fetchone()
+    return None if row is None else _as_row(row)
+
+
+def read_all(connection: Connection, site: str) -> list[Row]:
+    """All subscriptions, oldest first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM subscription AS s JOIN lane ON lane.id = s.lane"
+        " WHERE s.site = ? AND s.removed IS NULL ORDER BY s.id",
+        (site,),
+    )
+    return [_as_row(row) for row in rows]
+
+
+def _as_row(row: tuple[object, ...]) -> Row:
+    number, lane, name, description, url, method, secrets, events, waits, concurrency, rate, timeout, *rest = row
+    standard, failures, since, trips, open_until, paused = rest
+    stored = _decode_secrets(secrets)  # type: ignore[arg-type]
+    subscription = Subscription(
+        id=number,  # type: ignore[arg-type]
+        name=name,  # type: ignore[arg-type]
+        description=description,  # type: ignore[arg-type]
+        url=url,  # type: ignore[arg-type]
+        method=method,  # type: ignore[arg-type]
+        secrets=tuple(one.secret() for one in stored),
+        events=_decode_texts(events),  # type: ignore[arg-type]
+        schedule=Schedule(_decode_waits(waits)),  # type: ignore[arg-type]
+        concurrency=concurrency,  # type: ignore[arg-type]
+        rate=rate,  # type: ignore[arg-type]
+        timeout=timeout,  # type: ignore[arg-type]
+        standard=bool(standard),
+        disabled=paused,  # type: ignore[arg-type]
+    )
+    return Row(subscription, lane, stored, Breaker(failures, since, trips, open_until))  # type: ignore[arg-type]
+
+
+def save(connection: Connection, queue: Queue, subscription: Subscription, stored: tuple[StoredSecret, ...]) -> int:
+    """Write a subscription down, a new one (``id`` 0) or over an older one. Returns its number."""
+    number = subscription.id
+    if not number:
+        number = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM subscription").fetchone()[0]
+        lane = queue.lane(connection, str(number))
+        connection.execute(
+            "INSERT INTO subscription (id, site, lane, name, description, url, method, secrets, events, waits, concurrency,"
+            " timeout, standard) VALUES (?, ?, ?, '', '', '', '', '', '', '', 1, 1, 0)",
+            (number, queue.site, lane),
+        )
+    columns = {
+        "name": subscription.name,
+        "description": subscription.description,
+        "url": subscription.url,
+        "method": subscription.method,
+        "secrets": msgspec.json.encode(stored).decode(),
+        "events": msgspec.json.encode(subscription.events).decode(),
+        "waits": msgspec.json.encode(subscription.schedule.waits).decode(),
+        "concurrency": subscription.concurrency,
+        "rate": subscription.rate,
+        "timeout": subscription.timeout,
+        "standard": int(subscription.standard),
+    }
+    connection.execute(
+        f"UPDATE subscription SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?", (*columns.values(), number)
+    )
+    _want(connection, queue.site, number, subscription.patterns)
+    set_width(connection, queue, number)
+    return int(number)
+
+
+def set_width(connection: Connection, queue: Queue, number: int) -> None:
+    """Let the lane of a subscription be as wide as its settings and its breaker say."""
+    row = find(connection, queue.site, number)
+    if row is not None:
+        queue.lane(connection, str(number), width=row.width)
+
+
+def _want(connection: Connection, site: str, number: int, patterns: Iterable[str]) -> None:
+    """Let a subscription want exactly these patterns; a pattern that nobody wants any more is forgotten."""
+    before = connection.execute("DELETE FROM wanted WHERE subscription = ? RETURNING pattern", (number,)).fetchall()
+    for pattern in patterns:
+        glob = 1 if set(pattern) & set("*?[") else None
+        connection.execute(
+            "INSERT INTO pattern (site, text, glob) VALUES (?, ?, ?) ON CONFLICT (site, text) DO NOTHING", (site, pattern, glob)
+        )
+        connection.execute(
+            "INSERT INTO wanted (pattern, subscription) SELECT id, ? FROM pattern WHERE site = ? AND text = ?",
+            (number, site, pattern),
+        )
+    for (pattern,) in before:
+        connection.execute(
+            "DELETE FROM pattern WHERE id = ? AND NOT EXISTS (SELECT 1 FROM wanted WHERE pattern = pattern.id)", (pattern,)
+        )
+
+
+def wanting(connection: Connection, site: str, name: str) -> list[int]:
+    """The lanes of the subscriptions that want events called ``name``: also of the disabled ones, where they wait."""
+    patterns = connection.execute(
+        "SELECT id, text FROM pattern WHERE site = ? AND text = ?"
+        " UNION SELECT id, text FROM pattern WHERE site = ? AND glob = 1",
+        (site, name, site),
+    ).fetchall()
+    fitting = [number for number, text in patterns if text == name or fnmatchcase(name, text)]
+    if not fitting:
+        return []
+    lanes = connection.execute(
+        "SELECT DISTINCT s.lane FROM wanted JOIN subscription AS s ON s.id = wanted.subscription"
+        f" WHERE wanted.pattern IN ({', '.join('?' * len(fitting))}) AND s.removed IS NULL",
+        fitting,
+    )
+    return [lane for (lane,) in lanes]
+
+
+def remove(connection: Connection, site: str, number: int) -> None:
+    """Let a subscription want nothing, and be found no more. What was sent to it stays in the log."""
+    _want(connection, site, number, ())
+    connection.execute("UPDATE subscription SET removed = 1, secrets = '[]' WHERE id = ?", (number,))

@@ -1,0 +1,69 @@
+"""The sender's own tables, beside those of the queue in the same file.
+
+Events, deliveries and attempts are rows of the queue (``event``, ``task``, ``attempt``): one store, as for an inbox. What is
+here is what a queue knows nothing of. The steps are numbered by themselves, since the file's own number is shared with programs
+that have an inbox and no sender.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from perscom_receiver import ConfigurationError
+from perscom_receiver.queue import Connection
+
+__all__ = ["OUTBOX", "prepare"]
+
+OUTBOX: Final = """CREATE TABLE IF NOT EXISTS perscom_outbox (
+    id INTEGER PRIMARY KEY, site TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, created BIGINT NOT NULL,
+    request_id TEXT, body BLOB NOT NULL)"""
+"""What others published in their own transactions, until a sender fetches it. It may stand in files that are not ours."""
+
+_STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        # `lane` is the queue's lane of the subscription; a paused lane is a disabled subscription. `secrets`, `events` and
+        # `waits` are JSON. The rest is the state of the breaker: failures in a row and since when, how often it has opened in
+        # a row, and until when it is open.
+        """CREATE TABLE subscription (
+            id INTEGER PRIMARY KEY, site TEXT NOT NULL, lane INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
+            url TEXT NOT NULL, method TEXT NOT NULL, secrets TEXT NOT NULL, events TEXT NOT NULL, waits TEXT NOT NULL,
+            concurrency INTEGER NOT NULL, rate DOUBLE PRECISION, timeout DOUBLE PRECISION NOT NULL, standard INTEGER NOT NULL,
+            removed INTEGER,
+            failures INTEGER NOT NULL DEFAULT 0, failing_since DOUBLE PRECISION, trips INTEGER NOT NULL DEFAULT 0,
+            open_until DOUBLE PRECISION NOT NULL DEFAULT 0)""",
+        "CREATE UNIQUE INDEX subscription_lane ON subscription (lane)",
+        "CREATE INDEX subscription_site ON subscription (site, id) WHERE removed IS NULL",
+        # Each pattern once, however many want it: an event is compared with the few that hold a wildcard, and with itself.
+        "CREATE TABLE pattern (id INTEGER PRIMARY KEY, site TEXT NOT NULL, text TEXT NOT NULL, glob INTEGER)",
+        "CREATE UNIQUE INDEX pattern_key ON pattern (site, text)",
+        "CREATE INDEX pattern_glob ON pattern (site) WHERE glob = 1",
+        """CREATE TABLE wanted (
+            pattern INTEGER NOT NULL REFERENCES pattern (id), subscription INTEGER NOT NULL REFERENCES subscription (id),
+            PRIMARY KEY (pattern, subscription))""",
+        "CREATE INDEX wanted_subscription ON wanted (subscription)",
+        # The keys that callers gave, so that a repeat is told from a new event.
+        """CREATE TABLE published_key (
+            site TEXT NOT NULL, key TEXT NOT NULL, event INTEGER NOT NULL, published DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (site, key))""",
+        "CREATE INDEX published_key_age ON published_key (site, published)",
+        OUTBOX,
+    ),
+)
+
+
+def prepare(connection: Connection) -> None:
+    """Bring the tables up to date, for the writer of the database. Raises ConfigurationError when a newer program made them."""
+    connection.execute("CREATE TABLE IF NOT EXISTS sender_schema (version INTEGER NOT NULL)")
+    row = connection.execute("SELECT version FROM sender_schema").fetchone()
+    found = 0 if row is None else row[0]
+    if found > len(_STEPS):
+        raise ConfigurationError(
+            f"A newer perscom-receiver has sent from this file (tables {found}; here they are {len(_STEPS)}). Install it."
+        )
+    if found == len(_STEPS):
+        return
+    for step in _STEPS[found:]:
+        for statement in step:
+            connection.execute(statement)
+    connection.execute("DELETE FROM sender_schema")
+    connection.execute("INSERT INTO sender_schema (version) VALUES (?)", (len(_STEPS),))
