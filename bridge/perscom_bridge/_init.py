@@ -150,7 +150,7 @@ _HEAD = """\
 _SECRETS = """\
 secret   = "${PERSCOM_WEBHOOK_SECRET}"         # the Secret in PERSCOM's webhook form, copied as it is
 # previous_secret = "${OLD_SECRET}"            # still accepted while you change it
-timezone = "UTC"                               # for the times on the status page
+timezone = "UTC"                               # for quiet hours, the status page, and times in wordings
 """
 
 _SERVER = """

@@ -34,10 +34,10 @@ FORMS: Final = {
 """Spelling to form. ``constant()``, ``enum()`` and ``[a:b]`` are valid Jinja2 and found in its tree."""
 
 _TEXT = r'"(?:[^"\\]++|\\.)*+"?|' + r"'(?:[^'\\]++|\\.)*+'?"
-_WORDS = r"contains|starts\s+with|ends\s+with|matches|xor|same\s+as|divisible\s+by|elseif"
+_WORDS = r"(?:contains|starts\s+with|ends\s+with|matches|xor)\b(?!\()|(?:same\s+as|divisible\s+by|elseif)\b"
 # Behind an operand and a blank, so that neither the function contains() nor a key of this name is taken for one.
 _spelling = re.compile(
-    rf"{_TEXT}|&&|\|\||!==|===|!=|!|\?\?|\?\.|\?:|\?|\.\.|=>|(?<=[\w\])\"'%\s])\s(?P<word>{_WORDS})\b", re.DOTALL
+    rf"{_TEXT}|&&|\|\||!==|===|!=|!|\?\?|\?\.|\?:|\?|\.\.|=>|(?<=[\w\])\"'%\s])\s(?P<word>{_WORDS})", re.DOTALL
 )
 _code = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
 

@@ -101,7 +101,7 @@ def calculated(operator: str, left: object, right: object) -> int | float:
             return math.floor(one / other)
         case "%":
             whole, by = int(one), int(other)
-            return int(math.copysign(abs(whole) % abs(by), whole))
+            return -(-whole % abs(by)) if whole < 0 else whole % abs(by)
     return _power(one, other)
 
 
