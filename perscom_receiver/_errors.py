@@ -168,6 +168,8 @@ class DestinationError(PerscomError):
             raise ValueError("retry_after is a number of seconds from 0, or None.")
         if status is not None and not 0 <= status <= 999:
             raise ValueError("status is that of an HTTP answer, or None.")
+        if pace is not None and not isinstance(pace, str):
+            raise ValueError("pace is a path such as that of a Handler, or None.")
         self.outcome: Outcome = outcome
         self.retry_after = retry_after
         """Seconds to wait, as named by the platform; None when it named none."""

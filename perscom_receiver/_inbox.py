@@ -190,8 +190,12 @@ class SQLiteInbox:
         )
 
     def health(self) -> Health:
-        """How the inbox is doing. Blocks for a query; use ``asyncio.to_thread`` in an event loop."""
+        """How the inbox is doing. Blocks for a query."""
         return self.database.read(lambda connection: read_health(connection, self.site, self.now()))
+
+    async def ahealth(self) -> Health:
+        """Like :meth:`health`, without blocking the event loop."""
+        return await self.database.aread(lambda connection: read_health(connection, self.site, self.now()))
 
     def dead_letters(self, n: int = 100) -> list[DeadLetter]:
         """The newest ``n`` tasks that ended without success, newest first. Blocks for a query."""

@@ -105,7 +105,7 @@ async def readiness(communities: Sequence[Community]) -> list[str]:
 
     try:
         await inbox.database.awrite(write, timeout=2)
-        healths = [(one, await asyncio.to_thread(one.inbox.health)) for one in communities]
+        healths = [(one, await one.inbox.ahealth()) for one in communities]
     except Unavailable as error:
         return [f"The database cannot be used: {error}"]
     return [

@@ -107,6 +107,8 @@ def _failure(error: Exception, timeout: float) -> DeliveryError:
                 "it leads into a private network; nothing was sent. If that is meant, name the network in allow=",
                 kind="address",
             )
+        case aiohttp.InvalidURL():
+            return DeliveryError("its address is written in a way that no request is made to; nothing was sent", kind="address")
         case aiohttp.ClientConnectorDNSError():
             return DeliveryError("its name has no address", kind="dns")
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | ConnectionResetError():

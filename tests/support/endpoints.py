@@ -80,6 +80,7 @@ class Raw:
         self.pieces = pieces
         self.pause = pause
         self.connections = 0
+        self._serving: list[asyncio.Task[object]] = []
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -87,6 +88,9 @@ class Raw:
 
     async def __aexit__(self, *error: object) -> None:
         self._server.close()
+        for serving in self._serving:
+            serving.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     @property
     def url(self) -> str:
@@ -94,10 +98,17 @@ class Raw:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with suppress(OSError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            for piece in self.pieces:
-                writer.write(piece)
-                await writer.drain()
-                await asyncio.sleep(self.pause)
-        writer.close()
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.append(serving)
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+                for piece in self.pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(self.pause)
+                writer.close()  # what was written goes out before
+                await writer.wait_closed()
+        finally:
+            writer.transport.abort()
