@@ -1,4 +1,4 @@
-"""``python -m benchmarks [imports] [verify] [timing] [inprocess] [servers] [durable] [--seconds N]``: all of them without a name."""
+"""``python -m benchmarks [NAME ...] [--seconds N]``: all of them without a name."""
 
 from __future__ import annotations
 

@@ -8,11 +8,21 @@ gives what Jinja2 does otherwise than Twig (escaping, printing, loops over objec
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from jinja2 import ChainableUndefined, StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError, nodes, pass_context
+from jinja2 import (
+    ChainableUndefined,
+    StrictUndefined,
+    Template,
+    TemplateSyntaxError,
+    Undefined,
+    UndefinedError,
+    nodes,
+    pass_context,
+)
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.runtime import Context, LoopContext
@@ -22,7 +32,7 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
 from ._php import Stopped, number, text, truth
-from ._php_date import Moment, formatted
+from ._php_date import PARTS
 from ._spellings import other_spelling, sentence
 from ._twig import FILTERS, FUNCTIONS, TESTS, calculated, each, empty, joined, pairs, size, spend
 from ._twig_text import escaped
@@ -158,7 +168,6 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """A key of an object, a place in a list, a part of ``now`` or of ``loop``; never an attribute."""
-        found: object = None
         if isinstance(obj, Namespace):
             try:
                 return Namespace.__getattribute__(obj, argument)
@@ -167,10 +176,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         if isinstance(obj, LoopContext):
             if argument in _LOOP:
                 return getattr(obj, argument)
-        elif isinstance(obj, Moment):
-            found = Moment.PARTS.get(argument) if isinstance(argument, str) else None
-            if found is not None:
-                return found(obj.at)
+        elif isinstance(obj, datetime):
+            if argument in PARTS:
+                return PARTS[argument](obj)
         elif isinstance(obj, Mapping | list | tuple):
             try:
                 return obj[argument]
@@ -417,7 +425,9 @@ def _prepared(source: str, parse: Callable[[str], nodes.Template], *, condition:
             raise Mistake(hint) from None
         return f"{(error.message or '').rstrip('.')}."
     except (RecursionError, MemoryError, SyntaxError, ValueError):
-        raise Mistake("This is nested too deeply, or holds a number that is too long. Make it simpler.") from None
+        raise Mistake(
+            'This is nested too deeply, or holds too long a number. In place of many "or", write: a in [1, 2, 3]'
+        ) from None
     return Prepared(Template.from_code(environment, code, environment.globals), rewriting.variables)
 
 

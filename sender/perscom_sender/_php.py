@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 __all__ = ["Stopped", "is_numeric", "loosely_equal", "number", "text", "truth", "within"]
@@ -27,9 +28,11 @@ def text(value: object) -> str:
         return "1"
     if isinstance(value, float):
         return _float_text(value)
-    if isinstance(value, Mapping | list | tuple):
-        raise Stopped("a list or an object is printed as text; name one of its values, or join them")
-    return str(value)
+    if isinstance(value, int):
+        return int.__str__(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    raise Stopped("a list or an object is printed as text; name one of its values, or join them")
 
 
 def _float_text(value: float) -> str:

@@ -11,13 +11,25 @@ from zoneinfo import ZoneInfo
 
 from ._php import Stopped
 
-__all__ = ["DEFAULT_FORMAT", "Moment", "formatted", "moment", "zone"]
+__all__ = ["DEFAULT_FORMAT", "PARTS", "formatted", "json_text", "moment", "zone"]
 
 DEFAULT_FORMAT: Final = "F j, Y H:i"
 """Twig's own."""
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = "January February March April May June July August September October November December".split()
 _SUFFIXES = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
+PARTS: Final[Mapping[str, Callable[[datetime], int]]] = {
+    "year": lambda at: at.year,
+    "month": lambda at: at.month,
+    "day": lambda at: at.day,
+    "hour": lambda at: at.hour,
+    "minute": lambda at: at.minute,
+    "second": lambda at: at.second,
+    "dayOfWeek": lambda at: at.isoweekday() % 7,  # Sunday is 0
+    "dayOfWeekIso": lambda at: at.isoweekday(),
+    "timestamp": lambda at: int(at.timestamp()),
+}
+"""What may stand behind ``now.``, besides ``format``."""
 _ISO = "Y-m-d\\TH:i:sP"
 _RFC = "D, d M Y H:i:s O"
 _offset = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})").fullmatch
@@ -41,8 +53,8 @@ def moment(value: object, now: datetime) -> datetime:
 
     Raises Stopped for anything else.
     """
-    if isinstance(value, Moment):
-        return value.at
+    if isinstance(value, datetime):
+        return value
     if value is None or value in ("", "now"):
         return now
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -72,30 +84,9 @@ def zone(name: str) -> tzinfo:
         raise Stopped("there is no such time zone; name one as Europe/London") from None
 
 
-class Moment:
-    """``now`` in a template or a condition. Printed as PERSCOM prints it; ``now.format("H")`` takes the formats of PHP."""
-
-    PARTS: Final[Mapping[str, Callable[[datetime], int]]] = {
-        "year": lambda at: at.year,
-        "month": lambda at: at.month,
-        "day": lambda at: at.day,
-        "hour": lambda at: at.hour,
-        "minute": lambda at: at.minute,
-        "second": lambda at: at.second,
-        "dayOfWeek": lambda at: at.isoweekday() % 7,  # Sunday is 0
-        "dayOfWeekIso": lambda at: at.isoweekday(),
-        "timestamp": lambda at: int(at.timestamp()),
-    }
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def __str__(self) -> str:
-        return formatted(self.at, "Y-m-d H:i:s")
-
-    def json(self) -> str:
-        """As it stands in a JSON text."""
-        return formatted(self.at.astimezone(UTC), "Y-m-d\\TH:i:s.u\\Z")
+def json_text(at: datetime) -> str:
+    """As a date stands in a JSON text."""
+    return formatted(at.astimezone(UTC), "Y-m-d\\TH:i:s.u\\Z")
 
 
 def _clock(hour: int) -> int:

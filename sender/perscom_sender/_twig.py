@@ -16,7 +16,7 @@ from typing import Any, Final
 from perscom_receiver import php_json
 
 from ._php import Stopped, is_numeric, loosely_equal, number, text, within
-from ._php_date import DEFAULT_FORMAT, Moment, formatted, moment, zone
+from ._php_date import DEFAULT_FORMAT, formatted, json_text, moment, zone
 from ._twig_text import STRATEGIES, capitalized, replaced, striptags, title_case, trimmed, with_breaks
 
 __all__ = ["FILTERS", "FUNCTIONS", "TESTS", "WORK", "Work", "calculated", "each", "empty", "joined", "pairs", "size", "spend"]
@@ -48,7 +48,7 @@ def spend(steps: int) -> None:
 def size(value: object) -> int:
     """Steps that it takes to go through a value: one for 32 letters."""
     steps, waiting = 0, [value]
-    while waiting:
+    while waiting and steps <= BUDGET:  # a list may hold itself a million times: [a, a] of an a that was made so
         one = waiting.pop()
         steps += 1 + (len(one) >> 5 if isinstance(one, str) else 0)
         if isinstance(one, Mapping):
@@ -145,7 +145,9 @@ def _escape(value: object, strategy: object = "html") -> str:
 
 
 def _slice(value: object, start: object, length: object = None, preserve_keys: object = False) -> object:
-    whole: Any = list(value.items()) if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else text(value)
+    whole: Any = (
+        list(value.items()) if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else text(value)
+    )
     first, count = int(number(start)), len(whole)
     first = max(count + first, 0) if first < 0 else first
     many = count if length is None else int(number(length))
@@ -169,7 +171,15 @@ def _one(part: object) -> object:
 
 
 def _join(value: object, glue: object = "", last_glue: object = None) -> str:
-    values = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else () if value is None else (value,)
+    values = (
+        value.values()
+        if isinstance(value, Mapping)
+        else value
+        if isinstance(value, list | tuple)
+        else ()
+        if value is None
+        else (value,)
+    )
     texts, between = list(map(text, values)), text(glue)
     final = between if last_glue is None else text(last_glue)
     spend(sum(map(len, texts)) + len(texts) * len(between) + len(final))
@@ -180,13 +190,9 @@ def _join(value: object, glue: object = "", last_glue: object = None) -> str:
 
 def _json_encode(value: object) -> str:
     try:
-        return php_json(_jsonable(value)).decode()
+        return php_json(json_text(value) if isinstance(value, datetime) else value).decode()
     except (TypeError, ValueError):
         raise Stopped("json_encode was given something that JSON cannot hold") from None
-
-
-def _jsonable(value: object) -> object:
-    return value.json() if isinstance(value, Moment) else value
 
 
 def _length(value: object) -> int:

@@ -47,7 +47,8 @@ def folder(tmp_path: Path, chat: ChatStandIn) -> Path:
 
 def write(folder: Path, name: str, secret: str, url: str = DISCORD) -> None:
     site = f'[site]\nname = "Unit {name}"\nsecret = "{secret}"\n'
-    (folder / f"{name}.toml").write_text(f'{site}[destinations.announcements]\ntype = "discord"\ngroup = "off"\nurl = "{url}"\n')
+    destination = f'[destinations.announcements]\ntype = "discord"\ngroup = "off"\nurl = "{url}"\n'
+    (folder / f"{name}.toml").write_text(site + destination)
 
 
 def send(running: Bridge, community: str, signed_by: str, event: str = "rankrecord.created", **overrides: object) -> int:
