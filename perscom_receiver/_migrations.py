@@ -76,8 +76,9 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # The head of what was answered to an attempt, and when the next one was to follow: the log of a sender.
         "ALTER TABLE attempt ADD COLUMN answer TEXT",
         "ALTER TABLE attempt ADD COLUMN next DOUBLE PRECISION",
-        # The history of one lane, newest first.
-        "CREATE INDEX task_lane ON task (lane, id)",
+        # The history of one lane, newest first. The condition, always met, keeps it from being taken for any other question: it
+        # must be asked for by the same words.
+        "CREATE INDEX task_history ON task (lane, id) WHERE id > 0",
     ),
 )
 """Step n (counted from 1) brings the schema from version n - 1 to n."""

@@ -42,7 +42,10 @@ PROMISED = {
     "perscom_adapters.slack": "payload",
     "perscom_adapters.telegram": "payload",
     "perscom_adapters.testing": "ChatStandIn",
-    "perscom_sender": "php_json",
+    "perscom_sender": """
+        php_json sign is_public_address Sender Subscription Delivery Attempt Schedule PERSCOM_SCHEDULE STANDARD_SCHEDULE
+        Breaking Notice EVENT_GROUPS Signer
+    """,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -13,6 +14,7 @@ __all__ = ["Matter", "beginnings", "is_one_action", "matters_of", "thing"]
 
 _OWN_NEWS = ("user", "webhook")
 """Resources whose later events are news of their own, and change nothing that was said before."""
+_WHEN_AND_WHERE = ("starts", "ends", "location")
 
 
 class Matter(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +23,8 @@ class Matter(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...]
     told: tuple[Told, ...] = ()
     """What the message stands for already, oldest first; nothing for one that is new."""
+    passing: bool = False
+    """Said once, beside the message that is changed: what follows changes that one."""
 
     @property
     def previous(self) -> Receipt | None:
@@ -32,7 +36,8 @@ def matters_of(events: tuple[Event, ...], told: Sequence[Told]) -> tuple[Matter,
     """The messages that the ``events`` of one task are about, of what the destination was ``told`` before.
 
     Mostly one. But an action may change what was told in several: PERSCOM deletes many records of a member at once; and it may
-    make something beside that, which is new. A digest of several actions is always a message of its own.
+    make something beside that, which is new. An event to come that is moved or cancelled is news besides. A digest of several
+    actions is always a message of its own.
     """
     if not is_one_action(events):
         return (Matter(events=events),)
@@ -49,7 +54,10 @@ def matters_of(events: tuple[Event, ...], told: Sequence[Told]) -> tuple[Matter,
     changed = [
         _changed_in(message, tuple(event for event in events if homes.get(event.id) == message), told) for message in messages
     ]
-    return (*changed, Matter(events=new)) if new else tuple(changed)
+    # Nobody looks up again where a date was announced weeks ago.
+    moved = tuple(event for event in events if event not in new and _moves_what_is_to_come(event))
+    besides = (Matter(events=new), Matter(events=moved, passing=True))
+    return (*changed, *(matter for matter in besides if matter.events))
 
 
 def is_one_action(events: Sequence[Event]) -> bool:
@@ -74,6 +82,14 @@ def thing(event: Event) -> tuple[str, object] | None:
     """What can be changed or deleted later, in the message about it."""
     key = event.data.get("id") if isinstance(event.data, dict) else None
     return None if event.resource in _OWN_NEWS or key is None else (event.resource, str(key))
+
+
+def _moves_what_is_to_come(event: Event) -> bool:
+    if event.resource != "event" or not isinstance(event.data, dict):
+        return False
+    begins = event.calendar_event.starts if event.calendar_event is not None else None
+    moved = event.action == "deleted" or not event.changes.keys().isdisjoint(_WHEN_AND_WHERE)
+    return moved and isinstance(begins, datetime) and begins > event.created
 
 
 def _home(event: Event, told: Sequence[Told]) -> tuple[str, str] | None:

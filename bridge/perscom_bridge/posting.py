@@ -97,17 +97,19 @@ class Poster:
     async def post(self, event: Event, context: Context) -> Done | None:
         """Post a task, or change what was posted about the same thing. Raises DestinationError."""
         receipts: list[Receipt] = []
+        lasting: list[Receipt] = []
         for matter in matters_of((event, *context.others), context.told):
             if receipts:
                 await self._rest()
             if (receipt := await self._tell(matter)) is not None:
                 receipts.append(receipt)
+                lasting += [] if matter.passing else [receipt]
         if not receipts:
             return None
         rest = self._destination.pace.rest if isinstance(self._destination, Paced) else 0.0
         refused = next((receipt.refused for receipt in receipts if receipt.refused), None)
         # Of several messages each keeps its first receipt: one for all of them would lead what follows to the wrong one.
-        only = receipts[0] if len(receipts) == 1 else None
+        only = lasting[0] if len(lasting) == 1 else None
         return Done(receipt=only, rest=rest, flaw=refused and f"Sent as plain text. {refused}")
 
     async def _tell(self, matter: Matter) -> Receipt | None:

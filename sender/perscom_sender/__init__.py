@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from perscom_receiver import is_public_address, php_json, sign
 
 if TYPE_CHECKING:
+    from ._notices import Notice
     from ._sender import Sender
     from ._settle import Breaking
     from ._subscriptions import Subscriptions
     from ._thread import SenderThread
-    from ._worker import Notice
     from .log import Attempt, Delivery, Log
     from .schedule import PERSCOM_SCHEDULE, STANDARD_SCHEDULE, Schedule
     from .signing import SignedRequest, Signer, new_secret
@@ -59,7 +59,7 @@ _LAZY = {
     "Breaking": "_settle",
     "Delivery": "log",
     "Log": "log",
-    "Notice": "_worker",
+    "Notice": "_notices",
     "Schedule": "schedule",
     "Sender": "_sender",
     "SenderThread": "_thread",

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from perscom_receiver.queue import Connection
@@ -46,8 +47,7 @@ class Outboxes:
         for path in self._paths:
             found = await asyncio.to_thread(_read, path, self._store.site)
             if found:
-                events = [event for _, event in found]
-                await self._store.awrite(lambda connection, events=events: self._publish(connection, events))
+                await self._store.awrite(partial(self._publish, events=[event for _, event in found]))
                 # A crash before this leaves them there: their keys tell that they are known.
                 await asyncio.to_thread(_delete, path, [number for number, _ in found])
                 count += len(found)

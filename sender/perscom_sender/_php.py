@@ -1,13 +1,13 @@
-"""How PHP turns one value into another: into text, a number, true or false. Templates and conditions go by these rules."""
+"""How PHP turns values into text, numbers, true or false, and calculates. Conditions and templates go by these rules."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-__all__ = ["Stopped", "is_numeric", "loosely_equal", "number", "text", "truth", "within"]
+__all__ = ["Stopped", "calculated", "is_numeric", "loosely_equal", "number", "text", "truth", "within"]
 
 _SPACE = " \t\n\r\v\f"
 _is_number = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
@@ -99,3 +99,33 @@ def loosely_equal(one: Any, other: Any) -> bool:
         found = _parsed(one)
         return one == text(other) if found is None else found == other
     return bool(one == other)
+
+
+def calculated(operator: str, left: object, right: object) -> int | float:
+    """PHP's arithmetic on 64 bits. Raises Stopped for what is no number, ZeroDivisionError and OverflowError."""
+    one, other = number(left), number(right)
+    match operator:
+        case "+":
+            return within(one + other)
+        case "-":
+            return within(one - other)
+        case "*":
+            return within(one * other)
+        case "/":
+            result = one / other
+            return int(one) // int(other) if result.is_integer() and isinstance(one, int) and isinstance(other, int) else result
+        case "//":
+            return math.floor(one / other)
+        case "%":
+            whole, by = int(one), int(other)
+            return -(-whole % abs(by)) if whole < 0 else whole % abs(by)
+    return _power(one, other)
+
+
+def _power(base: int | float, exponent: int | float) -> int | float:
+    if isinstance(base, int) and isinstance(exponent, int) and exponent >= 0 and exponent * base.bit_length() < 128:
+        return within(base**exponent)
+    result = float(base) ** exponent
+    if isinstance(result, complex):
+        raise Stopped("this power is no number")
+    return result

@@ -16,7 +16,10 @@ __all__ = ["DEFAULT_FORMAT", "PARTS", "formatted", "json_text", "moment", "zone"
 DEFAULT_FORMAT: Final = "F j, Y H:i"
 """Twig's own."""
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _SUFFIXES = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
 PARTS: Final[Mapping[str, Callable[[datetime], int]]] = {
     "year": lambda at: at.year,
@@ -37,7 +40,7 @@ _seconds = re.compile(r"@?(-?[0-9]{1,14})").fullmatch
 
 
 def formatted(at: datetime, pattern: str) -> str:
-    """``at``, which is aware, in a format of PHP. A letter behind a backslash stands for itself, as does all that has no meaning."""
+    """``at``, which is aware, in a format of PHP. A letter without a meaning, or behind a backslash, stands for itself."""
     written, letters = [], iter(pattern)
     for letter in letters:
         if letter == "\\":

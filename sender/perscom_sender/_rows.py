@@ -8,13 +8,13 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from perscom_receiver import Secret
+from perscom_receiver import ConfigurationError, Secret
 from perscom_receiver.queue import Connection, Queue
 
 from .schedule import Schedule
 from .subscription import Subscription
 
-__all__ = ["Breaker", "Row", "StoredSecret", "find", "read_all", "remove", "save", "set_width", "wanting"]
+__all__ = ["Breaker", "Row", "StoredSecret", "find", "known", "read_all", "remove", "save", "set_width", "wanting"]
 
 _COLUMNS = (
     "s.id, s.lane, s.name, s.description, s.url, s.method, s.secrets, s.events, s.waits, s.concurrency, s.rate, s.timeout,"
@@ -75,6 +75,14 @@ def find(connection: Connection, site: str, number: int) -> Row | None:
         (number, site),
     ).fetchone()
     return None if row is None else _as_row(row)
+
+
+def known(connection: Connection, site: str, number: int) -> Row:
+    """Like :func:`find`, but raises ConfigurationError when there is none."""
+    row = find(connection, site, number)
+    if row is None:
+        raise ConfigurationError(f"There is no subscription {number}.")
+    return row
 
 
 def read_all(connection: Connection, site: str) -> list[Row]:

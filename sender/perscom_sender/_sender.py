@@ -14,13 +14,15 @@ from perscom_receiver import AddressGuard, ConfigurationError, SQLiteInbox
 from perscom_receiver.queue import Connection, Database
 
 from . import _publish
+from ._notices import Notice
 from ._outbox import Outboxes
-from ._rows import find
+from ._rows import find, known
 from ._settle import Breaking
 from ._store import Store
 from ._subscriptions import Subscriptions
 from ._thread import SenderThread
-from ._worker import Notice, Worker, signed
+from ._wire import signed
+from ._worker import Worker
 from .curl import as_curl
 from .log import Log
 from .transport import Transport
@@ -80,16 +82,18 @@ class Sender:
         key: str | None = None,
         *,
         trace_id: str | None = None,
+        to: Iterable[int] | None = None,
     ) -> int:
         """Store an event and a delivery for each subscription that wants it; return its number once that is committed.
 
         ``name`` is PERSCOM's (``user.created``) or your own (``order.paid``). ``data`` is a dict or a list, and ``changes`` is
         a dict (an empty one is sent as ``[]``) or None, sent as null; scalar ``data`` leaves out both, as PERSCOM does. An
         event with a ``key`` that is known is the old one: nothing is stored, and its number is returned.
+        ``to`` names subscriptions that get it in place of those that want it.
 
         Raises ValueError or TypeError for what is no JSON, and Unavailable when it could not be stored.
         """
-        insert, size = self._insertion(name, data, changes, request_id, key, trace_id)
+        insert, size = self._insertion(to, name, data, changes, request_id, key, trace_id)
         return await self._store.awrite(insert, size=size)
 
     def publish_blocking(
@@ -101,9 +105,10 @@ class Sender:
         key: str | None = None,
         *,
         trace_id: str | None = None,
+        to: Iterable[int] | None = None,
     ) -> int:
         """Like :meth:`publish`, for programs without an event loop."""
-        insert, size = self._insertion(name, data, changes, request_id, key, trace_id)
+        insert, size = self._insertion(to, name, data, changes, request_id, key, trace_id)
         return self._store.write(insert, size=size)
 
     def publish_in(
@@ -130,15 +135,7 @@ class Sender:
 
         It blocks for a commit. Raises ConfigurationError for a number that is none.
         """
-        event = self._draft("webhook.test", data)
-
-        def insert(connection: Connection) -> int:
-            row = find(connection, self._store.site, subscription)
-            if row is None:
-                raise ConfigurationError(f"There is no subscription {subscription}.")
-            return _publish.insert(connection, self._store.queue, event, self._store.now(), [row.lane])
-
-        return self._store.write(insert)
+        return self.publish_blocking("webhook.test", data, to=[subscription])
 
     def curl(self, delivery: int) -> str | None:
         """A delivery as a command for a shell with curl, freshly signed: what is private in it stands there whole.
@@ -195,6 +192,12 @@ class Sender:
     ) -> _publish.Draft:
         return _publish.draft(name, data, changes, request_id, trace_id, key, self._clock.tick(self._store.now()))
 
-    def _insertion(self, *given: Any) -> tuple[Callable[[Connection], int], int]:
+    def _insertion(self, to: Iterable[int] | None, *given: Any) -> tuple[Callable[[Connection], int], int]:
         event, queue, now = self._draft(*given), self._store.queue, self._store.now()
-        return lambda connection: _publish.insert(connection, queue, event, now), len(event.data)
+        named = None if to is None else list(to)
+
+        def insert(connection: Connection) -> int:
+            lanes = None if named is None else [known(connection, queue.site, number).lane for number in named]
+            return _publish.insert(connection, queue, event, now, lanes)
+
+        return insert, len(event.data)

@@ -20,6 +20,7 @@ _log = logging.getLogger("perscom_sender")
 LONGEST_PAUSE = 60.0
 """Seconds that an endpoint rests which asks for fewer requests and names no time."""
 _DAY = 86_400.0
+_GONE = "The endpoint answered 410: it wants no more events."
 # A round of tries begins with the event, or with sending it again by hand; one that was cut off ends none, and an endpoint that
 # asks for time has not refused.
 _TRIES = (
@@ -77,11 +78,11 @@ def settle(
     if row is None:  # removed meanwhile
         result = msgspec.structs.replace(base, state=State.DEAD)
         return Settled(result if queue.settle(connection, task, result, now) else None)
-    result, disabled = _failed(connection, row, task, verdict, base, now, chance, breaking)
+    result, reason = _failed(connection, row, task, verdict, base, now, chance, breaking)
     if not queue.settle(connection, task, result, now):
         return Settled(None)  # its breaker has learned of it all the same: the try was made
     set_width(connection, queue, number)
-    return Settled(result, disabled if row.subscription.enabled else None)
+    return Settled(result, reason if row.subscription.enabled else None)
 
 
 def _close_breaker(connection: Connection, queue: Queue, number: int) -> None:
@@ -108,8 +109,7 @@ def _failed(
     """The result of a failed try, and why the subscription is to be disabled, if it is."""
     tries = connection.execute(_TRIES, (task.id, task.id)).fetchone()[0] + 1
     if verdict.kind == "gone":
-        reason = "The endpoint answered 410: it wants no more events."
-        return msgspec.structs.replace(base, state=State.WAITING, pause=reason), reason
+        return msgspec.structs.replace(base, state=State.WAITING, pause=_GONE), _GONE
     schedule = row.subscription.schedule
     if verdict.kind == "busy":
         wait = schedule.delay(min(tries, len(schedule.waits)), chance=chance)

@@ -43,7 +43,7 @@ _code = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
 
 
 def other_spelling(source: str, *, condition: bool) -> str | None:
-    """What to write in place of the first spelling that is not Jinja2's, as a sentence, for a source that Jinja2 does not take."""
+    """What to write in place of the first spelling that is not Jinja2's, for a source that Jinja2 does not take; a sentence."""
     pieces = [source] if condition else [found[1] or found[2] or "" for found in _code.finditer(source)]
     for piece in pieces:
         for found in _spelling.finditer(f" {piece}"):

@@ -100,7 +100,7 @@ class Subscriptions:
             changes["events"] = _texts(changes["events"])
 
         def change(connection: Connection) -> None:
-            row = self._row(connection, number)
+            row = _rows.known(connection, self._store.site, number)
             changed = msgspec.structs.replace(row.subscription, **changes)
             check(changed)
             _rows.save(connection, self._store.queue, changed, row.stored)
@@ -119,7 +119,7 @@ class Subscriptions:
             raise ConfigurationError("The overlap of two secrets is 0 s to 366 days, in seconds.")
 
         def change(connection: Connection) -> None:
-            row, now = self._row(connection, number), self._store.now()
+            row, now = _rows.known(connection, self._store.site, number), self._store.now()
             kept = [
                 StoredSecret(one.value, now + overlap if one.until is None else min(one.until, now + overlap))
                 for one in row.stored
@@ -135,7 +135,7 @@ class Subscriptions:
         """Send again, what was kept meanwhile first. Its breaker is closed."""
 
         def change(connection: Connection) -> None:
-            self._row(connection, number)
+            _rows.known(connection, self._store.site, number)
             connection.execute(
                 "UPDATE subscription SET failures = 0, failing_since = NULL, trips = 0, open_until = 0 WHERE id = ?", (number,)
             )
@@ -150,7 +150,7 @@ class Subscriptions:
         """Send nothing more; events are kept until it is enabled, as long as bodies are kept."""
 
         def change(connection: Connection) -> None:
-            self._row(connection, number)
+            _rows.known(connection, self._store.site, number)
             self._store.queue.pause(connection, str(number), reason)
 
         self._store.write(change)
@@ -168,14 +168,8 @@ class Subscriptions:
 
         return self._store.write(change)
 
-    def _row(self, connection: Connection, number: int) -> _rows.Row:
-        row = _rows.find(connection, self._store.site, number)
-        if row is None:
-            raise ConfigurationError(f"There is no subscription {number}.")
-        return row
-
     def _known(self, number: int) -> Subscription:
-        return self._store.read(lambda connection: self._row(connection, number)).subscription
+        return self._store.read(lambda connection: _rows.known(connection, self._store.site, number)).subscription
 
     def _lane(self, number: int) -> tuple[str, str, str]:
         return self._store.site, self._store.queue.name, str(number)

@@ -15,27 +15,23 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TypeVar
 from uuid import uuid4
 
-import msgspec
-
 from perscom_receiver import DeliveryError, SQLiteInbox, Unavailable
-from perscom_receiver.queue import Connection, State, Task
+from perscom_receiver.queue import Connection, Task
 
+from ._notices import Notice, tell
 from ._outbox import Outboxes
 from ._retention import prune
-from ._rows import Row, StoredSecret, find
+from ._rows import Row, find
 from ._settle import Breaking, Settled, settle
 from ._store import Store
 from ._verdict import Verdict, judge, judge_failure
-from .signing import SignedRequest, Signer
-from .subscription import Subscription
+from ._wire import signed
 from .transport import Transport
 
-__all__ = ["Notice", "Worker"]
+__all__ = ["Worker"]
 
 _T = TypeVar("_T")
 _log = logging.getLogger("perscom_sender")
@@ -43,7 +39,7 @@ _log = logging.getLogger("perscom_sender")
 POLL = 0.5
 """Seconds between two looks when nothing called: what another process published makes no sound here."""
 BEAT = 5.0
-LEASE = 30.0
+LEASE = 15.0
 """Seconds that the deliveries of a crashed worker wait for another one."""
 PRUNE = 3600.0
 FARTHEST = 34 * 86_400.0
@@ -53,14 +49,6 @@ LATE = 0.25
 SLOTS = 100
 MOST_OPEN = 1000
 """Requests at once, those that wait included: each is an open socket."""
-MOST_SIGNERS = 1024
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """A subscription was disabled: its events are kept, and somebody should look."""
-
-    subscription: Subscription
-    reason: str
 
 
 class Worker:
@@ -184,7 +172,7 @@ class Worker:
         # What was sent must be remembered, or it would be sent again: a disk that is full for a while is waited for.
         while (settled := await self._try(work)) is None:
             await asyncio.sleep(1)
-        self._tell(row, task, verdict, settled)
+        tell(row, task, verdict, settled, self._notice)
 
     async def _ask(self, row: Row, task: Task) -> Verdict:
         moment = self._store.now()
@@ -195,24 +183,6 @@ class Worker:
             return judge_failure(error)
         private = [*(one.value for one in row.stored), *(v for k, v in request.headers.items() if k != "Content-Type")]
         return judge(answer, moment, private)
-
-    def _tell(self, row: Row, task: Task, verdict: Verdict, settled: Settled) -> None:
-        who = f"{task.event.name} {task.event.id[:12]} to subscription {row.subscription.id} ({row.subscription.host})"
-        result = settled.result
-        if result is None:
-            _log.warning("sent %s, but too late: another worker has it by now", who)
-        elif result.state is State.DONE:
-            _log.info("sent %s", who)
-        elif result.state is State.DEAD:
-            _log.error("given up %s, attempt %d: %s", who, task.attempt, verdict.error)
-        else:
-            _log.warning("failed %s, attempt %d: %s", who, task.attempt, verdict.error)
-        if settled.disabled is not None:
-            _log.error("disabled subscription %d (%s): %s", row.subscription.id, row.subscription.host, settled.disabled)
-            try:
-                self._notice(Notice(msgspec.structs.replace(row.subscription, disabled=settled.disabled), settled.disabled))
-            except Exception:  # noqa: BLE001 - it is code of others
-                _log.exception("The notice of a disabled subscription failed")
 
     async def _beat(self, me: str) -> None:
         """Signs of life, renewals of leases and, once an hour, forgetting what is too old."""
@@ -271,19 +241,6 @@ class _Slot:
         if worker is not None:
             worker._slots += 1
             worker._wake.set()
-
-
-def signed(row: Row, body: bytes, event_id: str, now: float) -> SignedRequest:
-    """The request that sends an event: the same bytes in every try. ``now`` is in seconds since 1970."""
-    subscription = row.subscription
-    signer = _signer(row.stored, subscription.standard)
-    moment = datetime.fromtimestamp(now, UTC)
-    return signer.request(subscription.method, subscription.url, body, message_id=event_id, now=moment)
-
-
-@lru_cache(maxsize=MOST_SIGNERS)
-def _signer(stored: tuple[StoredSecret, ...], standard: bool) -> Signer:
-    return Signer(*(one.secret() for one in stored), standard=standard)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -90,7 +91,7 @@ class Log:
         if state is not None and state not in _STATES:
             raise ValueError(f"state is one of {', '.join(_STATES)}, or None")
         where: dict[str, object] = {
-            "task.lane = (SELECT lane FROM subscription WHERE id = ?)": subscription,
+            "task.id > 0 AND task.lane = (SELECT lane FROM subscription WHERE id = ?)": subscription,  # for its index
             "task.event = ?": event,
             "task.state = ?": None if state is None else _STATES.index(state),
             "task.id < ?": before,
@@ -160,20 +161,22 @@ class Log:
     def _pages(self, subscription: int, states: tuple[int, ...], first: float, last: float) -> Iterator[list[int]]:
         sql = (
             "SELECT task.id FROM task JOIN event ON event.id = task.event"
-            " WHERE task.lane = (SELECT lane FROM subscription WHERE id = ? AND site = ?) AND task.id > ?"
+            " WHERE task.lane = (SELECT lane FROM subscription WHERE id = ? AND site = ?) AND task.id > 0 AND task.id > ?"
             f" AND task.state IN ({', '.join('?' * len(states))}) AND event.received BETWEEN ? AND ? AND event.body IS NOT NULL"
             " ORDER BY task.id LIMIT ?"
         )
         after = 0
         while True:
             parameters = (subscription, self._store.site, after, *states, first, last, _AT_ONCE)
-            some = self._store.read(
-                lambda connection, parameters=parameters: [row[0] for row in connection.execute(sql, parameters)]
-            )
+            some = self._store.read(partial(_numbers, sql=sql, parameters=parameters))
             if not some:
                 return
             yield some
             after = some[-1]
+
+
+def _numbers(connection: Connection, sql: str, parameters: Sequence[object]) -> list[int]:
+    return [number for (number,) in connection.execute(sql, parameters)]
 
 
 def _delivery(

@@ -18,8 +18,8 @@ Method = Literal["POST", "GET"]
 
 LONGEST_TEXT = 255
 """Characters of a name, a secret or a pattern: as in PERSCOM's own form."""
-LONGEST_URL = 2048
-LONGEST_DESCRIPTION = 10_000
+_LONGEST_URL = 2048
+_LONGEST_DESCRIPTION = 10_000
 
 
 def _of(*resources: str) -> tuple[str, ...]:
@@ -93,8 +93,8 @@ def _mistakes(given: Subscription) -> Iterable[str]:
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         whole = False
-    if not whole or len(given.url) > LONGEST_URL or not _plain(given.url):
-        yield f"The URL of a subscription is a whole web address (https://…) of at most {LONGEST_URL} ASCII characters."
+    if not whole or len(given.url) > _LONGEST_URL or not _plain(given.url):
+        yield f"The URL of a subscription is a whole web address (https://…) of at most {_LONGEST_URL} ASCII characters."
     elif parts.username is not None or parts.fragment:
         yield "The URL of a subscription holds a user name, a password or a #fragment. Take it out."
     if given.method not in ("POST", "GET"):
@@ -104,8 +104,8 @@ def _mistakes(given: Subscription) -> Iterable[str]:
     for text, what in ((given.name, "name"), *((event, "pattern") for event in given.events)):
         if not isinstance(text, str) or len(text) > LONGEST_TEXT or not _storable(text) or (what == "pattern" and not text):
             yield f"A {what} of a subscription is a text of at most {LONGEST_TEXT} characters."
-    if len(given.description) > LONGEST_DESCRIPTION or not _storable(given.description):
-        yield f"The description of a subscription has at most {LONGEST_DESCRIPTION} characters."
+    if len(given.description) > _LONGEST_DESCRIPTION or not _storable(given.description):
+        yield f"The description of a subscription has at most {_LONGEST_DESCRIPTION} characters."
     if not 1 <= given.concurrency <= 1000:
         yield "The concurrency of a subscription is 1 to 1000 requests at once."
     if given.rate is not None and not 0.001 <= given.rate <= 100_000:

@@ -70,7 +70,7 @@ class Chat:
         self.chat.__exit__(*exc)
         self.inbox.close()
 
-    def arrives(self, name: str, *, after: float = 0.0, request: str = "one", **overrides: object) -> Event:
+    def arrives(self, name: str, /, *, after: float = 0.0, request: str = "one", **overrides: object) -> Event:
         """A genuine event, created ``after`` seconds from now."""
         created = datetime.fromtimestamp(self.now + after, UTC)
         event = make_event(name, created=created, request_id=request, **overrides)
@@ -255,6 +255,26 @@ def test_a_digest_of_which_nothing_is_left_is_struck(chat: Chat) -> None:
     (only,) = chat.shown
     assert {"discord": "~~", "slack bot": '"strike": true', "telegram": "strikethrough"}[chat.platform] in only
     assert "2 awards" in only
+
+
+@where_messages_change
+@pytest.mark.parametrize("ahead", [True, False])
+def test_an_event_to_come_that_moves_or_is_cancelled_is_news_besides(chat: Chat, ahead: bool) -> None:
+    starts = datetime.fromtimestamp(START + (86_400 if ahead else -86_400), UTC)
+    about: dict[str, Any] = {"id": 9, "name": "Iron Gate", "starts": f"{starts:%Y-%m-%dT%H:%M:%S}.000000Z", "ends": None}
+    chat.arrives("event.created", **about)
+    chat.passes(11)
+    chat.arrives("event.updated", request="two", changes={"starts": f"{starts:%Y-%m-%d %H:%M:%S}"}, **about)
+    chat.passes(15)
+    about["description"] = "<p>Bring water.</p>"
+    chat.arrives("event.updated", request="three", changes={"description": about["description"]}, **about)
+    chat.passes(15)
+    assert "Bring water." in chat.shown[0]
+    chat.arrives("event.deleted", request="four", **about)
+    chat.passes(15)
+    assert "New event: Iron Gate" in chat.shown[0], "struck by now"
+    assert ["moved" in shown for shown in chat.shown] == ([False, True, False] if ahead else [False])
+    assert ["cancelled" in shown for shown in chat.shown] == ([False, False, True] if ahead else [False])
 
 
 @nowhere_else

@@ -67,7 +67,7 @@ def test_an_endpoint_that_tells_the_secret_does_not_get_it_into_the_log(sender: 
             await until(lambda: [one.attempts for one in sender.log.deliveries()] == [1])
             (attempt,) = sender.log.attempts(sender.log.deliveries()[0].id)
             assert attempt.answer == "wrong: [redacted] is not '[redacted]'"
-            assert not endpoint.requests[0][0]["Signature"] in str(attempt)
+            assert endpoint.requests[0][0]["Signature"] not in str(attempt)
 
     asyncio.run(main())
 
