@@ -54,7 +54,12 @@ PLACES = {
         "slack_sdk": ["slack.py", "_slack_*.py"],
         "telegram": ["telegram.py", "_telegram_*.py"],
     },
-    "perscom_sender": {"aiohttp": ["_http.py"], "yarl": ["_http.py"]},  # yarl is what aiohttp's addresses are
+    "perscom_sender": {
+        "aiohttp": ["_http.py"],
+        "yarl": ["_http.py"],  # yarl is what aiohttp's addresses are
+        "jinja2": ["_jinja*.py"],
+        "markupsafe": ["_jinja.py"],  # what Jinja2 escapes with
+    },
     "perscom_bridge": {library: ["*"] for library in BRIDGE},
 }
 SINGLE = ("prometheus_client", "structlog", "uvicorn", "uvloop")

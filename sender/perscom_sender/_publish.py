@@ -16,7 +16,7 @@ from perscom_receiver.queue import Connection, Queue
 from ._rows import wanting
 from ._tables import OUTBOX
 
-__all__ = ["Clock", "Draft", "draft", "fetch", "insert", "post"]
+__all__ = ["Clock", "Draft", "draft", "fetch", "insert", "known", "post"]
 
 LONGEST_NAME = 255
 LONGEST_KEY = 255
@@ -85,12 +85,9 @@ def insert(connection: Connection, queue: Queue, event: Draft, now: float, lanes
     For a known key it is that of the old one. ``lanes`` are those it goes to; None: those of the subscriptions that want
     it. ``now`` is in seconds since 1970.
     """
-    if event.key is not None:
-        known = connection.execute(
-            "SELECT event FROM published_key WHERE site = ? AND key = ?", (queue.site, event.key)
-        ).fetchone()
-        if known is not None:
-            return int(known[0])
+    old = known(connection, queue.site, event.key)
+    if old is not None:
+        return old
     number = _insert_event(connection, queue.site, event, now)
     if event.key is not None:
         connection.execute(
@@ -99,6 +96,14 @@ def insert(connection: Connection, queue: Queue, event: Draft, now: float, lanes
     for lane in wanting(connection, queue.site, event.name) if lanes is None else lanes:
         queue.enqueue(connection, lane, number, due=now)
     return number
+
+
+def known(connection: Connection, site: str, key: str | None) -> int | None:
+    """The number of the event that was published with ``key``; None when there is none."""
+    if key is None:
+        return None
+    row = connection.execute("SELECT event FROM published_key WHERE site = ? AND key = ?", (site, key)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _insert_event(connection: Connection, site: str, event: Draft, now: float) -> int:

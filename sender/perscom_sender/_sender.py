@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from perscom_receiver import AddressGuard, ConfigurationError, SQLiteInbox
 from perscom_receiver.queue import Connection, Database
 
 from . import _publish
+from ._following import Following
 from ._notices import Notice
 from ._outbox import Outboxes
 from ._rows import find, known
@@ -23,6 +25,7 @@ from ._subscriptions import Subscriptions
 from ._thread import SenderThread
 from ._wire import signed
 from ._worker import Worker
+from .automations import Automation, Context, matching
 from .curl import as_curl
 from .log import Log
 from .transport import Transport
@@ -41,7 +44,8 @@ class Sender:
     ``name`` keeps several senders in one file apart. Addresses that are not public are refused when the socket is made, unless
     their network stands in ``allow`` (``["10.20.0.0/16", "127.0.0.1"]``). ``outboxes`` are files of others in which
     :meth:`publish_in` is used. Bodies are kept ``keep_bodies`` days, the log and the keys ``keep_log``. ``notice`` is called
-    with a :class:`Notice` when a subscription is disabled by what its endpoint does. ``now`` gives seconds since 1970.
+    with a :class:`Notice` when a subscription is disabled by what its endpoint does. ``automations`` follow what is published.
+    ``now`` gives seconds since 1970.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Sender:
         keep_bodies: float = 30,
         keep_log: float = 365,
         breaking: Breaking | None = None,
+        automations: Iterable[Automation] = (),
         notice: Callable[[Notice], object] = lambda notice: None,
         transport: Transport | None = None,
         now: Callable[[], float] = time.time,
@@ -68,6 +73,7 @@ class Sender:
         )
         self._keep_log = keep_log * _DAY
         self._breaking = breaking or Breaking()
+        self._automations = tuple(automations)
         self._notice = notice
         self._transport = transport
         self._clock = _publish.Clock()
@@ -83,18 +89,25 @@ class Sender:
         *,
         trace_id: str | None = None,
         to: Iterable[int] | None = None,
+        context: Context | None = None,
     ) -> int:
         """Store an event and a delivery for each subscription that wants it; return its number once that is committed.
 
         ``name`` is PERSCOM's (``user.created``) or your own (``order.paid``). ``data`` is a dict or a list, and ``changes`` is
         a dict (an empty one is sent as ``[]``) or None, sent as null; scalar ``data`` leaves out both, as PERSCOM does. An
         event with a ``key`` that is known is the old one: nothing is stored, and its number is returned.
-        ``to`` names subscriptions that get it in place of those that want it.
+        ``to`` names subscriptions that get it in place of those that want it; no automation runs then. ``context`` is what
+        automations are told, by default what ``data`` and ``changes`` tell: without old values and without a causer.
 
         Raises ValueError or TypeError for what is no JSON, and Unavailable when it could not be stored.
         """
-        insert, size = self._insertion(to, name, data, changes, request_id, key, trace_id)
-        return await self._store.awrite(insert, size=size)
+        given = (name, data, changes, request_id, key, trace_id)
+        following = self._following(to, context, *given)
+        insert, size = self._insertion(to, following, *given)
+        number = await self._store.awrite(insert, size=size)
+        if following is not None:
+            following.tell(number)
+        return number
 
     def publish_blocking(
         self,
@@ -106,10 +119,16 @@ class Sender:
         *,
         trace_id: str | None = None,
         to: Iterable[int] | None = None,
+        context: Context | None = None,
     ) -> int:
         """Like :meth:`publish`, for programs without an event loop."""
-        insert, size = self._insertion(to, name, data, changes, request_id, key, trace_id)
-        return self._store.write(insert, size=size)
+        given = (name, data, changes, request_id, key, trace_id)
+        following = self._following(to, context, *given)
+        insert, size = self._insertion(to, following, *given)
+        number = self._store.write(insert, size=size)
+        if following is not None:
+            following.tell(number)
+        return number
 
     def publish_in(
         self,
@@ -192,12 +211,40 @@ class Sender:
     ) -> _publish.Draft:
         return _publish.draft(name, data, changes, request_id, trace_id, key, self._clock.tick(self._store.now()))
 
-    def _insertion(self, to: Iterable[int] | None, *given: Any) -> tuple[Callable[[Connection], int], int]:
+    def _following(
+        self,
+        to: Iterable[int] | None,
+        context: Context | None,
+        name: str,
+        data: object,
+        changes: Mapping[str, object] | None,
+        request_id: str | None,
+        key: str | None,
+        trace_id: str | None,
+    ) -> Following | None:
+        """What automations send beside an event; None when there is none for it."""
+        if to is not None or not matching(self._automations, name):
+            return None
+        if context is None:
+            if not isinstance(data, Mapping):
+                return None
+            context = Context.of(name, data, changes=changes, now=datetime.fromtimestamp(self._store.now(), UTC))
+        return Following(
+            self._automations, name, context, lambda data, changes: self._draft(name, data, changes, request_id, None, trace_id)
+        )
+
+    def _insertion(
+        self, to: Iterable[int] | None, following: Following | None, *given: Any
+    ) -> tuple[Callable[[Connection], int], int]:
         event, queue, now = self._draft(*given), self._store.queue, self._store.now()
         named = None if to is None else list(to)
 
         def insert(connection: Connection) -> int:
             lanes = None if named is None else [known(connection, queue.site, number).lane for number in named]
-            return _publish.insert(connection, queue, event, now, lanes)
+            repeated = following is None or _publish.known(connection, queue.site, event.key) is not None
+            number = _publish.insert(connection, queue, event, now, lanes)
+            if following is not None and not repeated:
+                following.insert(connection, queue, now)
+            return number
 
         return insert, len(event.data)

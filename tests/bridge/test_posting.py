@@ -95,6 +95,17 @@ class Chat:
             "text": None,
         }
 
+    async def _settled(self) -> None:
+        """Until nothing is left to be done at this moment of the clock."""
+        busy = (
+            "SELECT (SELECT count(*) FROM event WHERE unplanned = 1) + (SELECT count(*) FROM task WHERE state = 1)"
+            " + (SELECT count(*) FROM lane WHERE ready <= ?)"
+        )
+        async with asyncio.timeout(30):
+            await asyncio.sleep(0.02)
+            while (await self.inbox.database.aread(lambda c: c.execute(busy, (self.now,)).fetchone()))[0]:
+                await asyncio.sleep(0.01)
+
     def passes(self, seconds: float) -> None:
         """Work, move the clock on in steps, and work again."""
 
@@ -110,7 +121,7 @@ class Chat:
                 running = asyncio.create_task(Worker(self.inbox, router).run(stop))
                 end = self.now + seconds
                 while True:
-                    await asyncio.sleep(0.15)
+                    await self._settled()
                     if self.now >= end:
                         break
                     self.now = min(end, self.now + max(seconds / 5, 3))
