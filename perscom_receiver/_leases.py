@@ -120,9 +120,11 @@ def _lease(connection: Connection, task: int, until: float) -> Task:
     *stored, superseded = connection.execute(
         "SELECT body, digest, secret_name, old_secret, superseded FROM event WHERE id = ?", (event,)
     ).fetchone()
-    first = connection.execute(
-        "SELECT min(started) FROM attempt WHERE task = ? AND outcome <> 'permanent'", (task,)
-    ).fetchone()[0]
+    first = None  # most tasks need one attempt
+    if attempt > 1:
+        first = connection.execute(
+            "SELECT min(started) FROM attempt WHERE task = ? AND outcome <> 'permanent'", (task,)
+        ).fetchone()[0]
     return Task(
         id=task,
         event=restored(*stored),
@@ -137,6 +139,8 @@ def _lease(connection: Connection, task: int, until: float) -> Task:
 def _receipts(
     connection: Connection, lane: int, entity: str | None, group: str | None, first_of_group: int | None
 ) -> tuple[str, ...]:
+    if entity is None and group is None:
+        return ()
     rows = connection.execute(
         "SELECT id, receipt FROM task WHERE lane = ? AND entity = ? AND receipt IS NOT NULL ORDER BY id DESC LIMIT ?",
         (lane, entity, _RECEIPTS),

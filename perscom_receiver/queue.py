@@ -103,12 +103,13 @@ class Queue(Lanes):
     def start(self, connection: Connection, task: Task, now: float) -> bool:
         """Mark that the work begins now. False when the lease was lost, or may be at any moment: leave the task alone."""
         held = "WHERE id = ? AND attempt = ? AND state = 1 AND lease > ?"
-        for one in task.all:
+        for one in task.all if task.others else ():  # all of a group, or none
             if connection.execute(f"SELECT 1 FROM task {held}", (one.id, one.attempt, now)).fetchone() is None:
                 return False
+        begun = 0
         for one in task.all:
-            connection.execute(f"UPDATE task SET started = ? {held}", (now, one.id, one.attempt, now))
-        return True
+            begun += connection.execute(f"UPDATE task SET started = ? {held}", (now, one.id, one.attempt, now)).rowcount
+        return begun > 0
 
     def renew(self, connection: Connection, tasks: Iterable[Task], until: float) -> None:
         """Let the leases that are still held end at ``until``. A lost one stays lost; ``settle`` will tell."""

@@ -27,7 +27,20 @@ PACKAGES = {
     "perscom_sender": "sender/perscom_sender",
     "perscom_bridge": "bridge/perscom_bridge",
 }
-EXTRAS = {"starlette", "flask", "discord", "slack", "telegram", "webhook", "bridge", "sender", "automations", "all", "dev", "bench"}
+EXTRAS = {
+    "starlette",
+    "flask",
+    "discord",
+    "slack",
+    "telegram",
+    "webhook",
+    "bridge",
+    "sender",
+    "automations",
+    "all",
+    "dev",
+    "bench",
+}
 DIST_INFO = f"perscom_receiver-{PROJECT['version']}.dist-info"
 
 

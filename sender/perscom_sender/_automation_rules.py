@@ -52,7 +52,7 @@ def mistakes(given: Automation) -> Iterator[str]:
         yield "its trigger is the name of one event, such as rankrecord.created. For several events make several automations."
     elif given.trigger == "webhook.test":
         yield "PERSCOM runs none on webhook.test. Send a test with the sender's test()."
-    if isinstance(given.subscription, bool) or not isinstance(given.subscription, int | str) or not given.subscription:
+    if not _names_one(given.subscription):
         yield "its subscription is the id or the name of one."
     if isinstance(given.priority, bool) or not isinstance(given.priority, int):
         yield "its priority is a whole number; higher ones run first."
@@ -65,6 +65,12 @@ def mistakes(given: Automation) -> Iterator[str]:
     elif given.condition and given.condition.strip():
         yield from _said(language().condition, given.condition, "its condition")
     yield from _mistakes_in_template(given.template)
+
+
+def _names_one(subscription: object) -> bool:
+    if isinstance(subscription, str):
+        return 0 < len(subscription) <= 255 and subscription.isprintable()  # which no half of a surrogate pair is
+    return isinstance(subscription, int) and not isinstance(subscription, bool) and 0 < subscription < 2**63
 
 
 def _mistakes_in_template(template: Any) -> Iterator[str]:

@@ -96,6 +96,12 @@ def _default(value: object, default: object = "") -> object:
     return default if isinstance(value, Undefined) or empty(value) else value
 
 
+class _Key(str):
+    """A key that the source does not spell out: it may be somebody's name, so no error names it."""
+
+    __slots__ = ()
+
+
 def _weighed(value: object) -> object:
     spend(size(value))
     return value
@@ -110,6 +116,7 @@ _OWN: dict[str, Callable[..., object]] = {  # a blank in a name keeps them out o
     "joined texts": _counted(joined),
     "true to php": lambda value: truth(value) if isinstance(value, str) else bool(value),
     "to compare": _weighed,
+    "a key": lambda value: _Key(value) if isinstance(value, str) else value,
 }
 
 
@@ -165,7 +172,7 @@ class _Environment(ImmutableSandboxedEnvironment):
                 return obj[argument]
             except (TypeError, LookupError):
                 pass
-        name = argument if isinstance(argument, str) and argument.isidentifier() and len(argument) <= 64 else "this key"
+        name = argument if type(argument) is str and argument.isidentifier() and len(argument) <= 64 else "this key"
         return self.undefined(f'there is no "{name}" in it' if obj is not None else f'what should hold "{name}" is null')
 
     def is_safe_callable(self, obj: object) -> bool:

@@ -153,6 +153,9 @@ class Rewriting(NodeTransformer):
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
         if isinstance(node.arg, nodes.Slice):
             raise Mistake(sentence("[a:b]"))
+        if not isinstance(node.arg, nodes.Const):
+            node.node, node.arg = self.visit(node.node), _filtered("a key", self.visit(node.arg))
+            return node
         return self.generic_visit(node)
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:

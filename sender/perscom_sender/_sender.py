@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from perscom_receiver import AddressGuard, ConfigurationError, SQLiteInbox
 from perscom_receiver.queue import Connection, Database
@@ -101,12 +101,12 @@ class Sender:
 
         Raises ValueError or TypeError for what is no JSON, and Unavailable when it could not be stored.
         """
-        given = (name, data, changes, request_id, key, trace_id)
-        following = self._following(to, context, *given)
-        insert, size = self._insertion(to, following, *given)
+        given = (to, context, name, data, changes, request_id, key, trace_id)
+        # Automations may take their time, which is not the event loop's.
+        insertion = await asyncio.to_thread(self._insertion, *given) if self._automations else self._insertion(*given)
+        insert, size, tell = insertion
         number = await self._store.awrite(insert, size=size)
-        if following is not None:
-            following.tell(number)
+        tell(number)
         return number
 
     def publish_blocking(
@@ -122,12 +122,9 @@ class Sender:
         context: Context | None = None,
     ) -> int:
         """Like :meth:`publish`, for programs without an event loop."""
-        given = (name, data, changes, request_id, key, trace_id)
-        following = self._following(to, context, *given)
-        insert, size = self._insertion(to, following, *given)
+        insert, size, tell = self._insertion(to, context, name, data, changes, request_id, key, trace_id)
         number = self._store.write(insert, size=size)
-        if following is not None:
-            following.tell(number)
+        tell(number)
         return number
 
     def publish_in(
@@ -211,9 +208,26 @@ class Sender:
     ) -> _publish.Draft:
         return _publish.draft(name, data, changes, request_id, trace_id, key, self._clock.tick(self._store.now()))
 
+    def _insertion(
+        self, to: Iterable[int] | None, context: Context | None, name: str, data: object, *more: Any
+    ) -> tuple[Callable[[Connection], int], int, Callable[[int], None]]:
+        """What stores an event with all that follows it, its bytes, and what is to be called with its number afterwards."""
+        event, queue, now = self._draft(name, data, *more), self._store.queue, self._store.now()
+        named = None if to is None else list(to)
+        following = self._following(context, name, data, *more) if named is None else None
+
+        def insert(connection: Connection) -> int:
+            lanes = None if named is None else [known(connection, queue.site, number).lane for number in named]
+            repeated = _publish.known(connection, queue.site, event.key) is not None
+            number = _publish.insert(connection, queue, event, now, lanes)
+            if following is not None and not repeated:
+                following.insert(connection, queue, now)
+            return number
+
+        return insert, len(event.data), lambda number: None if following is None else following.tell(number)
+
     def _following(
         self,
-        to: Iterable[int] | None,
         context: Context | None,
         name: str,
         data: object,
@@ -222,29 +236,12 @@ class Sender:
         key: str | None,
         trace_id: str | None,
     ) -> Following | None:
-        """What automations send beside an event; None when there is none for it."""
-        if to is not None or not matching(self._automations, name):
+        """What automations send beside an event; None when none follows it."""
+        if not matching(self._automations, name) or not (context or isinstance(data, Mapping)):
             return None
         if context is None:
-            if not isinstance(data, Mapping):
-                return None
-            context = Context.of(name, data, changes=changes, now=datetime.fromtimestamp(self._store.now(), UTC))
+            now = datetime.fromtimestamp(self._store.now(), UTC)
+            context = Context.of(name, cast(Mapping[str, object], data), changes=changes, now=now)
         return Following(
             self._automations, name, context, lambda data, changes: self._draft(name, data, changes, request_id, None, trace_id)
         )
-
-    def _insertion(
-        self, to: Iterable[int] | None, following: Following | None, *given: Any
-    ) -> tuple[Callable[[Connection], int], int]:
-        event, queue, now = self._draft(*given), self._store.queue, self._store.now()
-        named = None if to is None else list(to)
-
-        def insert(connection: Connection) -> int:
-            lanes = None if named is None else [known(connection, queue.site, number).lane for number in named]
-            repeated = following is None or _publish.known(connection, queue.site, event.key) is not None
-            number = _publish.insert(connection, queue, event, now, lanes)
-            if following is not None and not repeated:
-                following.insert(connection, queue, now)
-            return number
-
-        return insert, len(event.data)

@@ -39,7 +39,7 @@ _WORDS = r"(?:contains|starts\s+with|ends\s+with|matches|xor)\b(?!\()|(?:same\s+
 _spelling = re.compile(
     rf"{_TEXT}|&&|\|\||!==|===|!=|!|\?\?|\?\.|\?:|\?|\.\.|=>|(?<=[\w\])\"'%\s])\s(?P<word>{_WORDS})", re.DOTALL
 )
-_code = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
+_code = re.compile(r"\{\{(.*?)(?:\}\}|\Z)|\{%(.*?)(?:%\}|\Z)", re.DOTALL)  # to the end: else each {{ would look for it anew
 
 
 def other_spelling(source: str, *, condition: bool) -> str | None:

@@ -1,7 +1,7 @@
 """What a run of a condition and a template may cost, counted as it goes.
 
-Each step of a loop, each filter and each letter that is written takes from one :class:`Work`. So a source of any kind ends soon,
-whatever it loops over or multiplies.
+Each step of a loop, each filter and each letter that is written takes from one :class:`Work`: whatever a source loops over or
+multiplies, it ends soon.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from perscom_receiver import DeliveryError, SQLiteInbox, Unavailable
-from perscom_receiver.queue import Connection, Task
+from perscom_receiver.queue import Connection, Result, State, Task
 
 from ._notices import Notice, tell
 from ._outbox import Outboxes
@@ -49,6 +49,9 @@ LATE = 0.25
 SLOTS = 100
 MOST_OPEN = 1000
 """Requests at once, those that wait included: each is an open socket."""
+
+
+_NO_SUBSCRIPTION = Result(state=State.WAITING, outcome="released", pause="there is no such subscription")
 
 
 class Worker:
@@ -137,9 +140,9 @@ class Worker:
         begun: list[tuple[Row, Task]] = []
         while room > 0 and (claim := queue.claim(connection, now, LEASE, room)) is not None:
             row = find(connection, queue.site, int(claim.lane.name))
-            if row is None:  # removed in this very moment, or a file that was restored without it
-                queue.release(connection, claim.tasks, now)
-                queue.pause(connection, claim.lane.name, "there is no such subscription")
+            if row is None:  # a file that was restored without it
+                for task in claim.tasks:
+                    queue.settle(connection, task, _NO_SUBSCRIPTION, now)
                 continue
             begun.extend((row, task) for task in claim.tasks if queue.start(connection, task, now))
             room -= len(claim.tasks)

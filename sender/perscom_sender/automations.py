@@ -9,8 +9,8 @@
     )
     run(automation, Context(model=rank_record, model_type="App\\\\Models\\\\RankRecord", now=datetime.now(UTC)))
 
-Nothing here sends: :func:`run` says what would be sent, or why nothing is. Conditions and templates need Jinja2, which comes with
-the extra ``automations``.
+Nothing here sends: :func:`run` says what would be sent, or why nothing is. Given to a ``Sender``, automations follow what is
+published. Conditions and templates need Jinja2, which comes with the extra ``automations``.
 """
 
 from __future__ import annotations

@@ -64,3 +64,9 @@ def test_its_defaults_are_those_of_the_code(blocks: Any) -> None:
     assert f"After {breaking.after} failures in a row an endpoint rests for {breaking.rest:.0f} s" in text
     assert f"up to {breaking.longest / 60:.0f} minutes" in text
     assert breaking.disable_after == 5 * 86_400
+
+
+def test_the_automation_of_the_page_says_what_the_page_says(names: dict[str, Any]) -> None:
+    dry = names["dry"]
+    assert dry.outcome == "executed"
+    assert dry.data == {"title": "O&#039;Brien: 6 to 7", "at": "9 Mar 2026"}

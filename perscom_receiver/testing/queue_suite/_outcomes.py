@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...queue import Connection, Queue, Result, State, Task
 from ._desk import FAILED, LEASE, Desk, ids, new_event, pause, retry
 
-__all__ = ["Burials", "DeadTasks", "Outcomes", "Receipts"]
+__all__ = ["Burials", "DeadTasks", "Outcomes", "Receipts", "SentAgain"]
 
 
 class Outcomes:
@@ -160,6 +160,39 @@ class DeadTasks:
         assert not desk.write(lambda c: desk.queue.revive(c, 999, desk.now))
         desk.write(lambda c: c.execute("UPDATE event SET body = NULL"))
         assert not desk.write(lambda c: desk.queue.revive(c, task.id, desk.now))
+
+
+class SentAgain:
+    """What ended, however it did, runs once more for somebody who asks."""
+
+    def test_a_task_that_is_done_or_dead_or_waits_runs_at_once(self, desk: Desk) -> None:
+        desk.put(desk.lane("endpoint"))
+        task = desk.take_one()
+        for end in (Result(state=State.DONE, outcome="done", receipt="1"), FAILED, retry(desk.now + 1000)):
+            desk.run(task, end)
+            assert desk.write(lambda c, task=task: desk.queue.again(c, task.id, desk.now))  # type: ignore[misc]
+            assert desk.row(task.id, "state, receipt, error, settled") == (State.WAITING, None, None, None)
+            task = desk.take_one()
+        assert task.attempt == 4
+        assert len(desk.attempts(task.id)) == 3
+
+    def test_not_one_that_is_worked_on_nor_of_another_site_nor_without_a_body(self, desk: Desk) -> None:
+        desk.put(desk.lane("endpoint"))
+        task = desk.take_one()
+        assert not desk.write(lambda c: desk.queue.again(c, task.id, desk.now))
+        desk.run(task)
+        assert not desk.write(lambda c: Queue("other", "inbox").again(c, task.id, desk.now))
+        assert not desk.write(lambda c: desk.queue.again(c, 999, desk.now))
+        desk.write(lambda c: c.execute("UPDATE event SET body = NULL"))
+        assert not desk.write(lambda c: desk.queue.again(c, task.id, desk.now))
+
+    def test_a_lane_that_rests_gives_nothing_until_its_moment(self, desk: Desk) -> None:
+        lane = desk.lane("endpoint")
+        desk.put(lane)
+        desk.write(lambda c: desk.queue.rest(c, lane, desk.now + 10))
+        desk.write(lambda c: desk.queue.rest(c, lane, desk.now + 5))
+        assert desk.claim() is None
+        assert desk.next_ready() == desk.now + 10
 
 
 class Burials:

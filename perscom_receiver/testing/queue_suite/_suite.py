@@ -16,14 +16,16 @@ from ._claims import Claims
 from ._desk import Desk
 from ._groups import Groups, Rests
 from ._leases import Bounds, Leases, Unclear
-from ._outcomes import Burials, DeadTasks, Outcomes, Receipts
+from ._outcomes import Burials, DeadTasks, Outcomes, Receipts, SentAgain
 from ._sharing import Enqueueing, Processes
 from ._store import Handle, Store
 
 __all__ = ["QueueSuite"]
 
 
-class QueueSuite(Claims, Leases, Unclear, Bounds, Outcomes, Receipts, DeadTasks, Burials, Groups, Rests, Enqueueing, Processes):
+class QueueSuite(
+    Claims, Leases, Unclear, Bounds, Outcomes, Receipts, DeadTasks, SentAgain, Burials, Groups, Rests, Enqueueing, Processes
+):
     """All that the queue promises, as tests. Subclass it, under a name that pytest collects, and say how a store is made."""
 
     examples = 60
