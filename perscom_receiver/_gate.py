@@ -1,41 +1,25 @@
 """The gate: every decision about one request, and no I/O.
 
 A binding (``starlette.py``, ``flask.py``) reads from its framework and tells an :class:`Intake` step by step: ``open`` when it
-has the head, ``add`` for each piece of the body, ``event`` at the end. Whatever goes wrong is a Refusal, which
-:func:`refusal_reply` turns into an answer.
+has the head, ``add`` for each piece of the body, ``event`` at the end. Whatever goes wrong is a Refusal; the answers are
+in ``_reply.py``.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 from types import TracebackType
-from typing import Protocol
-
-import msgspec
 
 from ._errors import ConfigurationError, MethodRefused, PayloadTooLarge, Refusal, Unavailable
 from ._event import Event
+from ._reply import one_line
 from ._signature import SIGNATURE_HEADER
 from ._verifier import AnyVerifier, Headers
 
-__all__ = [
-    "BODY_WITHIN",
-    "MAX_BODY",
-    "Gate",
-    "Inbox",
-    "Intake",
-    "Reply",
-    "announced_length",
-    "astore",
-    "log_refusal",
-    "refusal_reply",
-    "store",
-]
+__all__ = ["BODY_WITHIN", "MAX_BODY", "Gate", "Intake", "announced_length", "log_refusal"]
 
 MAX_BODY = 5 * 2**20
 """Bytes of one body. PERSCOM's own are a few KiB; a long document may reach a megabyte."""
@@ -47,26 +31,6 @@ TOLD_FOR = 86_400.0
 """Seconds between two lines in the log about one old secret."""
 
 _log = logging.getLogger("perscom_receiver")
-
-
-class Inbox(Protocol):
-    """Where a :class:`~perscom_receiver.Receiver` puts what it verified."""
-
-    def add(self, event: Event) -> bool:
-        """Store it durably. False: seen before. Raises Unavailable or StaleEvent."""
-        ...
-
-    async def aadd(self, event: Event) -> bool:
-        """The same without blocking the event loop."""
-        ...
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """An answer without a framework: status, headers and body."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
 
 
 class _Memory:
@@ -190,23 +154,6 @@ def announced_length(value: str | bytes | None) -> int | None:
     return int(value[:20]) if value is not None and value.isascii() and value.isdigit() else None
 
 
-_PROBLEM = ("content-type", "application/problem+json")
-_JSON = ("content-type", "application/json")
-
-
-def refusal_reply(refusal: Refusal) -> Reply:
-    """The answer to a refused request: problem+json with one fixed sentence per kind. The reason stays in the log."""
-    status = refusal.status
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": refusal.answer}
-    encoded = json.dumps(body).encode()
-    allow = (("allow", "POST"),) if isinstance(refusal, MethodRefused) else ()
-    return Reply(status, (_PROBLEM, ("content-length", str(len(encoded))), *allow), encoded)
-
-
-_STORED = Reply(202, (_JSON, ("content-length", "19")), b'{"status":"stored"}')
-_SEEN_BEFORE = Reply(200, (_JSON, ("content-length", "24")), b'{"status":"seen before"}')
-
-
 def log_refusal(refusal: Refusal, intake: Intake, path: str, query: bool) -> None:
     """One line with the status and the likely cause. Holds no secret, no signature and nothing of the body."""
     verifier, cause = intake.gate.verifier, str(refusal)
@@ -214,40 +161,5 @@ def log_refusal(refusal: Refusal, intake: Intake, path: str, query: bool) -> Non
         from ._diagnosis import likely_cause  # here, so that who verifies loads no search for causes
 
         cause = likely_cause(refusal, intake.method, query, intake.headers, intake.body(), verifier.secrets)
-    _log.warning("refused %s %s: %d. %s", _plain(intake.method), _plain(path), refusal.status, cause)
+    _log.warning("refused %s %s: %d. %s", one_line(intake.method), one_line(path), refusal.status, cause)
     intake.gate.refused(refusal, cause)
-
-
-def _plain(text: str) -> str:
-    """A text of the caller as it may stand in a log: short, and in one line."""
-    return ascii(text[:100])[1:-1]
-
-
-def _stored(event: Event, new: bool) -> Reply:
-    _log.info("%s %s %s", "stored" if new else "seen before", event.id[:12], _plain(event.name))
-    return _STORED if new else _SEEN_BEFORE
-
-
-def _not_stored(event: Event, error: Exception) -> Reply:
-    if isinstance(error, Refusal):
-        _log.warning("not stored %s %s: %s", event.id[:12], _plain(event.name), error)
-        return refusal_reply(error)
-    # An inbox of somebody else's making. PERSCOM tries again after a 503; nothing is won by a traceback in its log.
-    _log.error("not stored %s %s", event.id[:12], _plain(event.name), exc_info=error)
-    return refusal_reply(Unavailable())
-
-
-async def astore(inbox: Inbox, event: Event) -> Reply:
-    """Put a verified event into the inbox; the answer to its sender, once it is committed there."""
-    try:
-        return _stored(event, await inbox.aadd(event))
-    except Exception as error:  # noqa: BLE001 - see _not_stored
-        return _not_stored(event, error)
-
-
-def store(inbox: Inbox, event: Event) -> Reply:
-    """Like :func:`astore`, blocking."""
-    try:
-        return _stored(event, inbox.add(event))
-    except Exception as error:  # noqa: BLE001 - see _not_stored
-        return _not_stored(event, error)

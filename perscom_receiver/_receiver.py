@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ._errors import Refusal
-from ._gate import MAX_BODY, Gate, Inbox
+from ._gate import MAX_BODY, Gate
+from ._reply import Inbox
 from ._signature import Secrets
 from ._verifier import utc_now, verifier_for
 

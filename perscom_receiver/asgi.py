@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 
 from ._errors import BodyTimeout, Refusal
 from ._event import Event
-from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, astore, log_refusal, refusal_reply
+from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, log_refusal
 from ._paths import guarded_path, guards, verified
 from ._receiver import Receiver
+from ._reply import Reply, astore, refusal_reply
 from ._signature import Secrets
 from ._verifier import verifier_for
 

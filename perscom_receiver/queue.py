@@ -1,4 +1,4 @@
-"""The queue: tasks in lanes, claimed under a lease. One protocol for the inbox, and for the sender later.
+"""The queue: tasks in lanes, claimed under a lease. One protocol for the inbox and for the sender.
 
 Every method takes the connection of the transaction it belongs to, so a task is enqueued in the same transaction as the thing
 it is about, and a receipt is kept in the same transaction as what follows from it. Wrap calls as

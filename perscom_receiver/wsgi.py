@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from ._errors import BodyTimeout, Refusal
 from ._event import Event
-from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, Reply, announced_length, log_refusal, refusal_reply, store
+from ._gate import BODY_WITHIN, MAX_BODY, Gate, Intake, announced_length, log_refusal
 from ._paths import guarded_path, guards, verified
 from ._receiver import Receiver
+from ._reply import Reply, refusal_reply, store
 from ._signature import Secrets
 from ._verifier import verifier_for
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from perscom_receiver import AddressGuard, AddressRefused, DeliveryError
@@ -22,6 +27,8 @@ KEEP_ALIVE: Final = 1.5
 """Seconds that an idle connection is kept. Servers close them after 2 s or more; what is sent at that moment has failed."""
 LARGEST_ANSWER: Final = 256 * 1024
 """Bytes of an answer that are read. An endpoint that has more to say is none for events."""
+LOOKUPS: Final = 64
+"""Names that are looked up at once. For one that nobody answers for the system waits up to half a minute."""
 USER_AGENT: Final = f"perscom-receiver/{version('perscom-receiver')}"
 
 
@@ -35,6 +42,7 @@ class AiohttpTransport:
         self._guard = guard
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
+        self._names: _Names | None = None
 
     async def send(self, request: SignedRequest, *, timeout: float) -> Answer:
         """See :class:`~perscom_sender.transport.Transport`."""
@@ -54,11 +62,13 @@ class AiohttpTransport:
         raise failure  # out here, where no exception is being handled: it must not become the context of this one
 
     def _open(self) -> aiohttp.ClientSession:
+        self._names = _Names()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # how many run at once is decided before
                 keepalive_timeout=KEEP_ALIVE,
                 socket_factory=self._guard.open_socket,
+                resolver=self._names,
                 ssl=self._tls or True,
             ),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
@@ -74,6 +84,31 @@ class AiohttpTransport:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        names, self._names = self._names, None
+        if names is not None:
+            await names.close()
+
+
+class _Names(AbstractResolver):
+    """The system's look-up of names, in threads of its own: those of the event loop are few, and soon held by dead ones."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKUPS, "perscom-names")
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        except UnicodeError:  # such as a part of more than 63 letters
+            raise OSError("It can be no name.") from None
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=flags)
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

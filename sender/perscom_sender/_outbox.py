@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from perscom_receiver import Unavailable
 from perscom_receiver.queue import Connection
 
 from ._publish import Draft, fetch, insert
 from ._store import Store
 
 __all__ = ["Outboxes"]
+
+_log = logging.getLogger("perscom_sender")
 
 _BUSY = 1.0
 """Seconds that a file of somebody else is waited for, before it is left for the next look."""
@@ -41,6 +45,20 @@ class Outboxes:
         connection.executemany("DELETE FROM perscom_outbox WHERE id = ?", [(number,) for number, _ in found])
         return len(found)
 
+    async def keep_fetching(self, pause: float) -> None:
+        """Empty the files of others again and again, ``pause`` seconds after each look that found nothing.
+
+        A task of its own, beside the deliveries: a file that is locked for long delays none of them.
+        """
+        while True:
+            fetched = 0
+            try:
+                fetched = await self.fetch_others()
+            except (sqlite3.Error, OSError, Unavailable) as error:
+                _log.error("An outbox could not be emptied, and is tried again: %s", error)
+            if not fetched:
+                await asyncio.sleep(pause)
+
     async def fetch_others(self) -> int:
         """Publish some of what lies in the files of others. Returns how much there was. Raises sqlite3.Error and OSError."""
         count = 0
@@ -56,7 +74,10 @@ class Outboxes:
     def _publish(self, connection: Connection, events: Sequence[Draft]) -> None:
         now = self._store.now()
         for event in events:
-            insert(connection, self._store.queue, event, now)
+            if mistake := event.mistake():
+                _log.error("What lay in an outbox under the key %a is no event and is dropped. %s", event.key, mistake)
+            else:
+                insert(connection, self._store.queue, event, now)
 
 
 def _read(path: Path, site: str) -> list[tuple[int, Draft]]:

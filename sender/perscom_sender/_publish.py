@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -10,13 +9,13 @@ from uuid import uuid4
 
 import msgspec
 
-from perscom_receiver import ConfigurationError, php_json
+from perscom_receiver import ConfigurationError, Event, MalformedEvent, php_json
 from perscom_receiver.queue import Connection, Queue
 
 from ._rows import wanting
 from ._tables import OUTBOX
 
-__all__ = ["Clock", "Draft", "draft", "fetch", "insert", "known", "post"]
+__all__ = ["Draft", "draft", "fetch", "insert", "known", "post"]
 
 LONGEST_NAME = 255
 LONGEST_KEY = 255
@@ -43,19 +42,13 @@ class Draft(msgspec.Struct, frozen=True):
             b'{"event":' + php_json(self.name) + b',"created":"' + f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}".encode() + b'"' + self.data
         )
 
-
-class Clock:
-    """Microseconds that never come twice in one process, so that two events alike are two."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._last = 0
-
-    def tick(self, now: float) -> int:
-        """``now`` (seconds since 1970) as microseconds, or the one behind the last."""
-        with self._lock:
-            self._last = max(int(now * 1e6), self._last + 1)
-            return self._last
+    def mistake(self) -> str | None:
+        """Why what it makes is no event; None when it is one."""
+        try:
+            Event.parse(self.body(self.created))
+        except MalformedEvent as error:
+            return str(error)
+        return None
 
 
 def draft(
@@ -67,7 +60,10 @@ def draft(
     key: str | None,
     created: int,
 ) -> Draft:
-    """The event as it will be sent. Raises ValueError or TypeError for what PHP could not write as JSON either."""
+    """The event as it will be sent. ``created`` is in microseconds since 1970.
+
+    Raises ValueError or TypeError for what PHP could not write as JSON either, and for what no receiver could read.
+    """
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
         raise ConfigurationError(f'An event has a name of at most {LONGEST_NAME} characters, such as "order.paid".')
     if key is not None and (not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY):
@@ -75,8 +71,10 @@ def draft(
     rest: dict[str, object] = {"request_id": request_id, "trace_id": trace_id}
     if not isinstance(data, _SCALARS):  # as PERSCOM: a scalar leaves out both
         rest |= {"data": data, "changes": changes}
-    text = b"," + php_json(rest)[1:]
-    return Draft(name, created, request_id, text, key)
+    event = Draft(name, created, request_id, b"," + php_json(rest)[1:], key)
+    if mistake := event.mistake():
+        raise ValueError(f"No receiver could read this event. {mistake}")
+    return event
 
 
 def insert(connection: Connection, queue: Queue, event: Draft, now: float, lanes: list[int] | None = None) -> int:
@@ -91,7 +89,7 @@ def insert(connection: Connection, queue: Queue, event: Draft, now: float, lanes
     number = _insert_event(connection, queue.site, event, now)
     if event.key is not None:
         connection.execute(
-            "INSERT INTO published_key (site, key, event, published) VALUES (?, ?, ?, ?)", (queue.site, event.key, number, now)
+            "INSERT INTO sender_key (site, key, event, published) VALUES (?, ?, ?, ?)", (queue.site, event.key, number, now)
         )
     for lane in wanting(connection, queue.site, event.name) if lanes is None else lanes:
         queue.enqueue(connection, lane, number, due=now)
@@ -102,7 +100,7 @@ def known(connection: Connection, site: str, key: str | None) -> int | None:
     """The number of the event that was published with ``key``; None when there is none."""
     if key is None:
         return None
-    row = connection.execute("SELECT event FROM published_key WHERE site = ? AND key = ?", (site, key)).fetchone()
+    row = connection.execute("SELECT event FROM sender_key WHERE site = ? AND key = ?", (site, key)).fetchone()
     return None if row is None else int(row[0])
 
 
@@ -117,7 +115,7 @@ def _insert_event(connection: Connection, site: str, event: Draft, now: float) -
         ).fetchone()
         if row is not None:
             return int(row[0])
-        created += 1  # another process published the very same in the same microsecond: two events all the same
+        created += 1  # the very same in the same microsecond: two events all the same
 
 
 def post(connection: Connection, site: str, event: Draft) -> str:

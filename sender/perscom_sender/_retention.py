@@ -18,8 +18,8 @@ def prune(connection: Connection, store: Store, kept: SQLiteInbox, keep_log: flo
     Deliveries that still wait when their body is forgotten have failed. Returns how many rows were changed.
     """
     keys = connection.execute(
-        "DELETE FROM published_key WHERE site = ? AND key IN"
-        " (SELECT key FROM published_key WHERE site = ? AND published < ? ORDER BY published LIMIT ?)",
+        "DELETE FROM sender_key WHERE site = ? AND key IN"
+        " (SELECT key FROM sender_key WHERE site = ? AND published < ? ORDER BY published LIMIT ?)",
         (store.site, store.site, store.now() - keep_log, _AT_ONCE),
     ).rowcount
     return kept.prune(connection, _AT_ONCE) + keys

@@ -70,7 +70,7 @@ class Row(msgspec.Struct, frozen=True):
 def find(connection: Connection, site: str, number: int) -> Row | None:
     """The subscription of this number; None when there is none any more."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM subscription AS s JOIN lane ON lane.id = s.lane"
+        f"SELECT {_COLUMNS} FROM sender_subscription AS s JOIN lane ON lane.id = s.lane"
         " WHERE s.id = ? AND s.site = ? AND s.removed IS NULL",
         (number, site),
     ).fetchone()
@@ -88,7 +88,7 @@ def known(connection: Connection, site: str, number: int) -> Row:
 def read_all(connection: Connection, site: str) -> list[Row]:
     """All subscriptions, oldest first."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM subscription AS s JOIN lane ON lane.id = s.lane"
+        f"SELECT {_COLUMNS} FROM sender_subscription AS s JOIN lane ON lane.id = s.lane"
         " WHERE s.site = ? AND s.removed IS NULL ORDER BY s.id",
         (site,),
     )
@@ -121,11 +121,11 @@ def save(connection: Connection, queue: Queue, subscription: Subscription, store
     """Write a subscription down, a new one (``id`` 0) or over an older one. Returns its number."""
     number = subscription.id
     if not number:
-        number = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM subscription").fetchone()[0]
+        number = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM sender_subscription").fetchone()[0]
         lane = queue.lane(connection, str(number))
         connection.execute(
-            "INSERT INTO subscription (id, site, lane, name, description, url, method, secrets, events, waits, concurrency,"
-            " timeout, standard) VALUES (?, ?, ?, '', '', '', '', '', '', '', 1, 1, 0)",
+            "INSERT INTO sender_subscription (id, site, lane, name, description, url, method, secrets, events, waits,"
+            " concurrency, timeout, standard) VALUES (?, ?, ?, '', '', '', '', '', '', '', 1, 1, 0)",
             (number, queue.site, lane),
         )
     columns = {
@@ -142,7 +142,8 @@ def save(connection: Connection, queue: Queue, subscription: Subscription, store
         "standard": int(subscription.standard),
     }
     connection.execute(
-        f"UPDATE subscription SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?", (*columns.values(), number)
+        f"UPDATE sender_subscription SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",
+        (*columns.values(), number),
     )
     _want(connection, queue.site, number, subscription.patterns)
     set_width(connection, queue, number)
@@ -158,35 +159,38 @@ def set_width(connection: Connection, queue: Queue, number: int) -> None:
 
 def _want(connection: Connection, site: str, number: int, patterns: Iterable[str]) -> None:
     """Let a subscription want exactly these patterns; a pattern that nobody wants any more is forgotten."""
-    before = connection.execute("DELETE FROM wanted WHERE subscription = ? RETURNING pattern", (number,)).fetchall()
+    before = connection.execute("DELETE FROM sender_wanted WHERE subscription = ? RETURNING pattern", (number,)).fetchall()
     for pattern in patterns:
         glob = 1 if set(pattern) & set("*?[") else None
         connection.execute(
-            "INSERT INTO pattern (site, text, glob) VALUES (?, ?, ?) ON CONFLICT (site, text) DO NOTHING", (site, pattern, glob)
+            "INSERT INTO sender_pattern (site, text, glob) VALUES (?, ?, ?) ON CONFLICT (site, text) DO NOTHING",
+            (site, pattern, glob),
         )
         connection.execute(
-            "INSERT INTO wanted (pattern, subscription) SELECT id, ? FROM pattern WHERE site = ? AND text = ?",
+            "INSERT INTO sender_wanted (pattern, subscription) SELECT id, ? FROM sender_pattern WHERE site = ? AND text = ?",
             (number, site, pattern),
         )
     for (pattern,) in before:
         connection.execute(
-            "DELETE FROM pattern WHERE id = ? AND NOT EXISTS (SELECT 1 FROM wanted WHERE pattern = pattern.id)", (pattern,)
+            "DELETE FROM sender_pattern WHERE id = ? AND NOT EXISTS"
+            " (SELECT 1 FROM sender_wanted WHERE pattern = sender_pattern.id)",
+            (pattern,),
         )
 
 
 def wanting(connection: Connection, site: str, name: str) -> list[int]:
     """The lanes of the subscriptions that want events called ``name``: also of the disabled ones, where they wait."""
     patterns = connection.execute(
-        "SELECT id, text FROM pattern WHERE site = ? AND text = ?"
-        " UNION SELECT id, text FROM pattern WHERE site = ? AND glob = 1",
+        "SELECT id, text FROM sender_pattern WHERE site = ? AND text = ?"
+        " UNION SELECT id, text FROM sender_pattern WHERE site = ? AND glob = 1",
         (site, name, site),
     ).fetchall()
     fitting = [number for number, text in patterns if text == name or fnmatchcase(name, text)]
     if not fitting:
         return []
     lanes = connection.execute(
-        "SELECT DISTINCT s.lane FROM wanted JOIN subscription AS s ON s.id = wanted.subscription"
-        f" WHERE wanted.pattern IN ({', '.join('?' * len(fitting))}) AND s.removed IS NULL",
+        "SELECT DISTINCT s.lane FROM sender_wanted JOIN sender_subscription AS s ON s.id = sender_wanted.subscription"
+        f" WHERE sender_wanted.pattern IN ({', '.join('?' * len(fitting))}) AND s.removed IS NULL",
         fitting,
     )
     return [lane for (lane,) in lanes]
@@ -195,4 +199,4 @@ def wanting(connection: Connection, site: str, name: str) -> list[int]:
 def remove(connection: Connection, site: str, number: int) -> None:
     """Let a subscription want nothing, and be found no more. What was sent to it stays in the log."""
     _want(connection, site, number, ())
-    connection.execute("UPDATE subscription SET removed = 1, secrets = '[]' WHERE id = ?", (number,))
+    connection.execute("UPDATE sender_subscription SET removed = 1, secrets = '[]' WHERE id = ?", (number,))

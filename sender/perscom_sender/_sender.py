@@ -63,6 +63,8 @@ class Sender:
         transport: Transport | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
+        if keep_bodies <= 0 or keep_log < keep_bodies:
+            raise ConfigurationError("A Sender needs keep_bodies > 0 and a keep_log of at least as many days.")
         self._store = Store(path, name, now)
         self.subscriptions = Subscriptions(self._store)
         self.log = Log(self._store)
@@ -76,7 +78,6 @@ class Sender:
         self._automations = tuple(automations)
         self._notice = notice
         self._transport = transport
-        self._clock = _publish.Clock()
         self._runs = False
 
     async def publish(
@@ -99,7 +100,8 @@ class Sender:
         ``to`` names subscriptions that get it in place of those that want it; no automation runs then. ``context`` is what
         automations are told, by default what ``data`` and ``changes`` tell: without old values and without a causer.
 
-        Raises ValueError or TypeError for what is no JSON, and Unavailable when it could not be stored.
+        Raises ValueError or TypeError for what is no event, ConfigurationError for a subscription in ``to`` that is none, and
+        Unavailable when it could not be stored.
         """
         given = (to, context, name, data, changes, request_id, key, trace_id)
         # Automations may take their time, which is not the event loop's.
@@ -162,7 +164,8 @@ class Sender:
         def build(connection: Connection) -> str | None:
             found = connection.execute(
                 "SELECT subscription.id, event.body, event.digest FROM task JOIN event ON event.id = task.event"
-                " JOIN subscription ON subscription.lane = task.lane WHERE task.id = ? AND subscription.site = ?",
+                " JOIN sender_subscription AS subscription ON subscription.lane = task.lane"
+                " WHERE task.id = ? AND subscription.site = ?",
                 (delivery, self._store.site),
             ).fetchone()
             row = None if found is None else find(connection, self._store.site, found[0])
@@ -206,7 +209,7 @@ class Sender:
         key: str | None = None,
         trace_id: str | None = None,
     ) -> _publish.Draft:
-        return _publish.draft(name, data, changes, request_id, trace_id, key, self._clock.tick(self._store.now()))
+        return _publish.draft(name, data, changes, request_id, trace_id, key, int(self._store.now() * 1e6))
 
     def _insertion(
         self, to: Iterable[int] | None, context: Context | None, name: str, data: object, *more: Any

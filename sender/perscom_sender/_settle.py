@@ -86,11 +86,13 @@ def settle(
 
 
 def _close_breaker(connection: Connection, queue: Queue, number: int) -> None:
-    row = connection.execute("SELECT lane, open_until FROM subscription WHERE id = ? AND failures > 0", (number,)).fetchone()
+    row = connection.execute(
+        "SELECT lane, open_until FROM sender_subscription WHERE id = ? AND failures > 0", (number,)
+    ).fetchone()
     if row is None:
         return
     connection.execute(
-        "UPDATE subscription SET failures = 0, failing_since = NULL, trips = 0, open_until = 0 WHERE id = ?", (number,)
+        "UPDATE sender_subscription SET failures = 0, failing_since = NULL, trips = 0, open_until = 0 WHERE id = ?", (number,)
     )
     connection.execute("UPDATE lane SET not_before = 0 WHERE id = ? AND not_before = ?", row)  # a rest for no other reason
     set_width(connection, queue, number)
@@ -136,7 +138,7 @@ def _break(connection: Connection, row: Row, now: float, breaking: Breaking) -> 
         trips, until = trips + 1, now + rest
         _log.warning("%s failed %d times in a row and rests for %.0f s", _who(row), failures, rest)
     connection.execute(
-        "UPDATE subscription SET failures = ?, failing_since = ?, trips = ?, open_until = ? WHERE id = ?",
+        "UPDATE sender_subscription SET failures = ?, failing_since = ?, trips = ?, open_until = ? WHERE id = ?",
         (failures, since, trips, until, row.subscription.id),
     )
     if breaking.disable_after is not None and now - since >= breaking.disable_after and failures >= breaking.after:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from perscom_receiver import ConfigurationError, Secret
+from perscom_receiver import ConfigurationError
 from perscom_receiver.queue import Connection
 
 from . import _rows
@@ -16,6 +16,7 @@ from ._rows import StoredSecret
 from ._store import Store
 from .get_query import get_warning
 from .schedule import STANDARD_SCHEDULE, Schedule
+from .signing import Signer
 from .subscription import LONGEST_TEXT, Method, Subscription, check
 
 __all__ = ["Subscriptions"]
@@ -68,6 +69,9 @@ class Subscriptions:
             standard=standard,
         )
         check(wanted)
+        Signer(
+            wanted.secrets, standard=standard
+        )  # so that a secret that cannot sign is refused here, with a word if it is weak
         _warn(wanted)
 
         def insert(connection: Connection) -> int:
@@ -103,6 +107,7 @@ class Subscriptions:
             row = _rows.known(connection, self._store.site, number)
             changed = msgspec.structs.replace(row.subscription, **changes)
             check(changed)
+            Signer(changed.secrets, standard=changed.standard)
             _rows.save(connection, self._store.queue, changed, row.stored)
 
         self._store.write(change)
@@ -126,6 +131,7 @@ class Subscriptions:
                 if one.value != new.value and (one.until is None or one.until > now)
             ]
             stored = (new, *kept) if overlap else (new,)
+            Signer([one.secret() for one in stored], standard=row.subscription.standard)
             _rows.save(connection, self._store.queue, row.subscription, stored)
 
         self._store.write(change)
@@ -137,7 +143,8 @@ class Subscriptions:
         def change(connection: Connection) -> None:
             _rows.known(connection, self._store.site, number)
             connection.execute(
-                "UPDATE subscription SET failures = 0, failing_since = NULL, trips = 0, open_until = 0 WHERE id = ?", (number,)
+                "UPDATE sender_subscription SET failures = 0, failing_since = NULL, trips = 0, open_until = 0 WHERE id = ?",
+                (number,),
             )
             connection.execute("UPDATE lane SET not_before = 0 WHERE site = ? AND queue = ? AND name = ?", self._lane(number))
             self._store.queue.resume(connection, str(number))
@@ -189,8 +196,6 @@ def _texts(events: Iterable[str]) -> tuple[str, ...]:
 def _checked(secret: str) -> StoredSecret:
     if not isinstance(secret, str) or len(secret) > LONGEST_TEXT:
         raise ConfigurationError(f"The secret of a subscription is a text of at most {LONGEST_TEXT} characters.")
-    if weakness := Secret(secret).weakness():
-        _log.warning("The secret of a subscription is weak: %s.", weakness)
     return StoredSecret(secret)
 
 

@@ -24,28 +24,28 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         # `lane` is the queue's lane of the subscription; a paused lane is a disabled subscription. `secrets`, `events` and
         # `waits` are JSON. The rest is the state of the breaker: failures in a row and since when, how often it has opened in
         # a row, and until when it is open.
-        """CREATE TABLE subscription (
+        """CREATE TABLE sender_subscription (
             id INTEGER PRIMARY KEY, site TEXT NOT NULL, lane INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
             url TEXT NOT NULL, method TEXT NOT NULL, secrets TEXT NOT NULL, events TEXT NOT NULL, waits TEXT NOT NULL,
             concurrency INTEGER NOT NULL, rate DOUBLE PRECISION, timeout DOUBLE PRECISION NOT NULL, standard INTEGER NOT NULL,
             removed INTEGER,
             failures INTEGER NOT NULL DEFAULT 0, failing_since DOUBLE PRECISION, trips INTEGER NOT NULL DEFAULT 0,
             open_until DOUBLE PRECISION NOT NULL DEFAULT 0)""",
-        "CREATE UNIQUE INDEX subscription_lane ON subscription (lane)",
-        "CREATE INDEX subscription_site ON subscription (site, id) WHERE removed IS NULL",
+        "CREATE UNIQUE INDEX sender_subscription_lane ON sender_subscription (lane)",
+        "CREATE INDEX sender_subscription_site ON sender_subscription (site, id) WHERE removed IS NULL",
         # Each pattern once, however many want it: an event is compared with the few that hold a wildcard, and with itself.
-        "CREATE TABLE pattern (id INTEGER PRIMARY KEY, site TEXT NOT NULL, text TEXT NOT NULL, glob INTEGER)",
-        "CREATE UNIQUE INDEX pattern_key ON pattern (site, text)",
-        "CREATE INDEX pattern_glob ON pattern (site) WHERE glob = 1",
-        """CREATE TABLE wanted (
-            pattern INTEGER NOT NULL REFERENCES pattern (id), subscription INTEGER NOT NULL REFERENCES subscription (id),
-            PRIMARY KEY (pattern, subscription))""",
-        "CREATE INDEX wanted_subscription ON wanted (subscription)",
+        "CREATE TABLE sender_pattern (id INTEGER PRIMARY KEY, site TEXT NOT NULL, text TEXT NOT NULL, glob INTEGER)",
+        "CREATE UNIQUE INDEX sender_pattern_key ON sender_pattern (site, text)",
+        "CREATE INDEX sender_pattern_glob ON sender_pattern (site) WHERE glob = 1",
+        """CREATE TABLE sender_wanted (
+            pattern INTEGER NOT NULL REFERENCES sender_pattern (id),
+            subscription INTEGER NOT NULL REFERENCES sender_subscription (id), PRIMARY KEY (pattern, subscription))""",
+        "CREATE INDEX sender_wanted_subscription ON sender_wanted (subscription)",
         # The keys that callers gave, so that a repeat is told from a new event.
-        """CREATE TABLE published_key (
+        """CREATE TABLE sender_key (
             site TEXT NOT NULL, key TEXT NOT NULL, event INTEGER NOT NULL, published DOUBLE PRECISION NOT NULL,
             PRIMARY KEY (site, key))""",
-        "CREATE INDEX published_key_age ON published_key (site, published)",
+        "CREATE INDEX sender_key_age ON sender_key (site, published)",
         OUTBOX,
     ),
 )

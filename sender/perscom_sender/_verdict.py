@@ -67,7 +67,10 @@ def _head(body: bytes, private: Iterable[str]) -> str | None:
     for secret in private:  # before it is cut, or half a secret would stay
         if secret:
             text = text.replace(secret, _REDACTED)
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[:LONGEST_HEAD]) or None
+    text = text[:LONGEST_HEAD]
+    if text.isprintable():
+        return text or None
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def _redirected(answer: Answer) -> str:

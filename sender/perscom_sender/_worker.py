@@ -11,7 +11,6 @@ import logging
 import os
 import random
 import socket
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -47,8 +46,8 @@ FARTHEST = 34 * 86_400.0
 LATE = 0.25
 """Seconds after which a request that waits for its answer gives its slot back."""
 SLOTS = 100
-MOST_OPEN = 1000
-"""Requests at once, those that wait included: each is an open socket."""
+MOST_OPEN = 900
+"""Requests at once, those that wait included: each is an open file, and 1024 are a usual limit."""
 
 
 _NO_SUBSCRIPTION = Result(state=State.WAITING, outcome="released", pause="there is no such subscription")
@@ -88,7 +87,9 @@ class Worker:
                 loop.call_soon_threadsafe(self._wake.set)
 
         unlisten = self._store.database.listen(wake_up)
-        chores = [asyncio.create_task(self._beat(me)), asyncio.create_task(self._stopped(stop))]
+        chores = [
+            asyncio.create_task(chore) for chore in (self._beat(me), self._outboxes.keep_fetching(POLL), self._stopped(stop))
+        ]
         try:
             while not stop.is_set():
                 self._wake.clear()
@@ -103,15 +104,7 @@ class Worker:
             await self._transport.close()
 
     async def _step(self) -> float:
-        """Fetch what lies in outboxes, and begin what is due. Seconds until the next look."""
-        fetched = 0
-        try:
-            fetched = await self._outboxes.fetch_others()
-        except (sqlite3.Error, OSError) as error:
-            _log.error("An outbox cannot be read, and is tried again: %s", error)
-        except Unavailable as error:
-            _log.error("The sender pauses: %s", error)
-            return POLL
+        """Fetch what lies in the store's own outbox, and begin what is due. Seconds until the next look."""
         running = list(self._tasks.values())
         room = min(self._slots, MOST_OPEN - len(self._tasks))
         if room <= 0:
@@ -125,7 +118,7 @@ class Worker:
             attempt = asyncio.create_task(self._send(row, task))
             self._tasks[attempt] = task
             attempt.add_done_callback(self._ended)
-        if fetched or more or begun:
+        if more or begun:
             return 0.0
         return POLL if due is None else min(POLL, max(0.001, due - self._store.now()))
 
@@ -179,11 +172,14 @@ class Worker:
 
     async def _ask(self, row: Row, task: Task) -> Verdict:
         moment = self._store.now()
-        request = signed(row, task.event.body, task.event.id, moment)
         try:
+            request = signed(row, task.event.body, task.event.id, moment)
             answer = await self._transport.send(request, timeout=row.subscription.timeout)
         except DeliveryError as error:
             return judge_failure(error)
+        except Exception as error:  # noqa: BLE001 - a transport of others; the try must end all the same
+            # Without its text: errors of HTTP clients hold addresses.
+            return Verdict(kind="internal", error=f"the transport raised {type(error).__name__}, which is no DeliveryError")
         private = [*(one.value for one in row.stored), *(v for k, v in request.headers.items() if k != "Content-Type")]
         return judge(answer, moment, private)
 

@@ -22,7 +22,7 @@ _AT_ONCE = 200
 _DELIVERIES = (
     "SELECT task.id, subscription.id, event.id, event.digest, event.name, event.received, task.state, task.due, task.settled,"
     " task.error, (SELECT count(*) FROM attempt WHERE task = task.id), event.body IS NOT NULL"
-    " FROM task JOIN event ON event.id = task.event JOIN subscription ON subscription.lane = task.lane"
+    " FROM task JOIN event ON event.id = task.event JOIN sender_subscription AS subscription ON subscription.lane = task.lane"
 )
 
 
@@ -62,7 +62,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """Of the answer; None without one."""
     kind: str
     """``done``; ``status``, ``redirect``, ``gone`` (410), ``busy`` (429) by the answer; ``timeout``, ``dns``, ``connect``,
-    ``tls``, ``address`` (the guard refused it), ``closed``, ``protocol`` without one; ``unclear``: cut off by a crash."""
+    ``tls``, ``address`` (the guard refused it), ``closed``, ``protocol`` without one; ``unclear``: cut off by a crash or a
+    stop; ``internal``: our own fault."""
     error: str | None
     answer: str | None
     """The first 1000 characters of the answer, without the secret."""
@@ -91,7 +92,7 @@ class Log:
         if state is not None and state not in _STATES:
             raise ValueError(f"state is one of {', '.join(_STATES)}, or None")
         where: dict[str, object] = {
-            "task.id > 0 AND task.lane = (SELECT lane FROM subscription WHERE id = ?)": subscription,  # for its index
+            "task.id > 0 AND task.lane = (SELECT lane FROM sender_subscription WHERE id = ?)": subscription,  # for its index
             "task.event = ?": event,
             "task.state = ?": None if state is None else _STATES.index(state),
             "task.id < ?": before,
@@ -117,7 +118,7 @@ class Log:
         """The tries of a delivery, oldest first."""
         sql = (
             "SELECT n, attempt.started, ms, status, outcome, attempt.error, answer, next FROM attempt"
-            " JOIN task ON task.id = attempt.task JOIN subscription ON subscription.lane = task.lane"
+            " JOIN task ON task.id = attempt.task JOIN sender_subscription AS subscription ON subscription.lane = task.lane"
             " WHERE attempt.task = ? AND subscription.site = ? ORDER BY n"
         )
 
@@ -161,9 +162,9 @@ class Log:
     def _pages(self, subscription: int, states: tuple[int, ...], first: float, last: float) -> Iterator[list[int]]:
         sql = (
             "SELECT task.id FROM task JOIN event ON event.id = task.event"
-            " WHERE task.lane = (SELECT lane FROM subscription WHERE id = ? AND site = ?) AND task.id > 0 AND task.id > ?"
-            f" AND task.state IN ({', '.join('?' * len(states))}) AND event.received BETWEEN ? AND ? AND event.body IS NOT NULL"
-            " ORDER BY task.id LIMIT ?"
+            " WHERE task.lane = (SELECT lane FROM sender_subscription WHERE id = ? AND site = ?) AND task.id > 0"
+            f" AND task.id > ? AND task.state IN ({', '.join('?' * len(states))}) AND event.received BETWEEN ? AND ?"
+            " AND event.body IS NOT NULL ORDER BY task.id LIMIT ?"
         )
         after = 0
         while True:

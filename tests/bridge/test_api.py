@@ -260,7 +260,7 @@ class TestTrouble:
 
         # The stand-in tells no remaining number below a tenth before the limit is reached.
         async def unwarned(its: Asking) -> None:
-            its.api._pace.answered = lambda headers, now: None  # type: ignore[method-assign]
+            its.api._search._pace.answered = lambda headers, now: None  # type: ignore[method-assign]
             await test(its)
 
         asking(unwarned, limit=2)
@@ -350,7 +350,8 @@ class TestSecrets:
             its.perscom.revoke(its.token)
             await its.api.ask([("user", 7)])
             seen.append(its.token)
-            seen.append(f"{vars(its.api)!r} {its.api._api!r} {its.api._api}")
+            search = its.api._search
+            seen.append(f"{vars(its.api)!r} {vars(search)!r} {search._api!r} {search._api}")
 
         with caplog.at_level(logging.DEBUG):
             asking(test)

@@ -199,5 +199,5 @@ def test_bodies_go_first_and_the_log_later(make: Make, clock: Clock, path: Path)
     sender._store.write(prune)
     assert len(sender.log.deliveries()) == 2
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT key FROM published_key").fetchall() == [("new",)]
+        assert connection.execute("SELECT key FROM sender_key").fetchall() == [("new",)]
         assert connection.execute("SELECT count(*) FROM attempt").fetchone() == (0,)

@@ -25,6 +25,13 @@ VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "requests.json").r
 GENUINE = [one for one in VECTORS if one["valid"] and one["method"] == "POST" and one["name"] != "get_tampered"]
 
 
+def nested(depth: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def body_of(path: Path, number: int) -> bytes:
     with closing(sqlite3.connect(path)) as connection:
         return bytes(connection.execute("SELECT body FROM event WHERE id = ?", (number,)).fetchone()[0])
@@ -97,6 +104,8 @@ def test_the_event_and_its_deliveries_are_there_when_publish_returns(sender: Sen
         (("\ud800", {}), ValueError),
         (("a.b", {"x": float("nan")}), ValueError),
         (("a.b", {"x": object()}), TypeError),
+        (("a.b", {}, None, 7), ValueError),
+        (("a.b", [[[]]] * 3 + [nested(600)]), ValueError),
         (("a.b", {}, None, None, ""), ConfigurationError),
         (("a.b", {}, None, None, "k" * 256), ConfigurationError),
     ],
@@ -182,6 +191,45 @@ class TestOutbox:
 
         asyncio.run(main())
         assert len(sender.log.deliveries()) == 2
+
+    def test_one_that_is_locked_delays_no_delivery(
+        self, make: Callable[..., Sender], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        shop = tmp_path / "shop.db"
+        sender = make(outboxes=[shop])
+
+        async def main() -> None:
+            async with Endpoint() as endpoint:
+                sender.subscriptions.add(endpoint.url, SECRET, ["*"])
+                with closing(sqlite3.connect(shop, isolation_level=None)) as connection:
+                    sender.publish_in(connection, "order.paid", {"id": "in the shop"})
+                    connection.execute("BEGIN EXCLUSIVE")
+                    async with running(sender):
+                        await sender.publish("order.paid", {"id": 2})
+                        await until(lambda: endpoint.requests, seconds=0.8)
+                        await until(lambda: "tried again: database is locked" in caplog.text)
+                        connection.execute("ROLLBACK")
+                        await until(lambda: len(endpoint.requests) == 2)
+
+        asyncio.run(main())
+
+    def test_what_is_no_event_is_dropped_and_holds_up_nothing(
+        self, sender: Sender, path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sender.subscriptions.add(URL, SECRET, ["*"], enabled=False)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(
+                "INSERT INTO perscom_outbox (site, key, name, created, body) VALUES ('sender/default', 'k', 'a', 7, ?)", (b"{",)
+            )
+            sender.publish_in(connection, "order.paid", {})
+            connection.commit()
+
+        async def main() -> None:
+            async with running(sender):
+                await until(lambda: sender.log.deliveries())
+
+        asyncio.run(main())
+        assert "is no event and is dropped" in caplog.text
 
     def test_created_is_the_moment_of_publishing(self, sender: Sender, path: Path, clock: Clock) -> None:
         sender.subscriptions.add(URL, SECRET, ["*"], enabled=False)

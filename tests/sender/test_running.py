@@ -73,6 +73,8 @@ def test_a_transport_of_ones_own_sends_what_it_likes(make: Make) -> None:
             seen.append(request)
             if len(seen) == 1:
                 raise DeliveryError("no answer today", kind="closed")
+            if len(seen) == 2:
+                raise RuntimeError("the transport is broken")
             return Answer(202, {})
 
         async def close(self) -> None:
@@ -86,10 +88,12 @@ def test_a_transport_of_ones_own_sends_what_it_likes(make: Make) -> None:
             await sender.publish("order.paid", {"id": 1})
             await until(lambda: [one.error for one in sender.log.deliveries()] == ["no answer today"])
             await sender.publish("order.paid", {"id": 2})
+            await until(lambda: any("RuntimeError" in str(one.error) for one in sender.log.deliveries()))
+            await sender.publish("order.paid", {"id": 3})
             await until(lambda: "delivered" in [one.state for one in sender.log.deliveries()])
 
     asyncio.run(main())
-    assert len(seen) == 3
+    assert len(seen) == 4
     assert seen[0].url == "https://example.org/hook"
 
 
@@ -120,8 +124,8 @@ def test_a_delivery_whose_subscription_is_not_in_the_file_waits(sender: Sender, 
             sender.subscriptions.add(endpoint.url, SECRET, ["b.*"])
             await sender.publish("a.a", {})
             await sender.publish("b.b", {})
-            sender._store.write(lambda c: c.execute("DELETE FROM wanted WHERE subscription = ?", (lost,)))
-            sender._store.write(lambda c: c.execute("DELETE FROM subscription WHERE id = ?", (lost,)))
+            sender._store.write(lambda c: c.execute("DELETE FROM sender_wanted WHERE subscription = ?", (lost,)))
+            sender._store.write(lambda c: c.execute("DELETE FROM sender_subscription WHERE id = ?", (lost,)))
             async with running(sender):
                 await until(lambda: endpoint.requests)
                 await until(lambda: [one.state for one in sender.log.deliveries()] == ["delivered"])

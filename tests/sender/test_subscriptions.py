@@ -85,6 +85,7 @@ def test_a_subscription_gets_what_it_wants(sender: Sender, events: list[str], na
         ({"secret": ""}, "blank"),
         ({"secret": "a" * 256}, "at most 255"),
         ({"secret": 7}, "is a text"),
+        ({"secret": "whsec_no base64!", "standard": True}, "whsec_"),
         ({"events": "order.*"}, r"\['order.\*'\]"),
         ({"events": [""]}, "pattern"),
         ({"events": ["a" * 256]}, "pattern"),
@@ -113,7 +114,7 @@ def test_neither_a_secret_nor_a_path_is_shown(sender: Sender) -> None:
 
 
 def test_a_weak_secret_and_get_are_warned_about(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "perscom_sender"):
+    with caplog.at_level(logging.WARNING):
         sender.subscriptions.add(URL, "short", method="GET")
     assert "can be guessed" in caplog.text
     assert "No receiver can verify" in caplog.text
@@ -152,8 +153,8 @@ def test_a_removed_one_is_forgotten_with_its_secret(sender: Sender, path: Path) 
     assert sender.subscriptions.get(number) is None
     assert sender.subscriptions.add(URL, SECRET).id != number
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT secrets FROM subscription WHERE id = ?", (number,)).fetchone() == ("[]",)
-        assert connection.execute("SELECT count(*) FROM pattern").fetchone() == (0,)
+        assert connection.execute("SELECT secrets FROM sender_subscription WHERE id = ?", (number,)).fetchone() == ("[]",)
+        assert connection.execute("SELECT count(*) FROM sender_pattern").fetchone() == (0,)
 
 
 def test_senders_in_one_file_do_not_see_each_other(sender: Sender, make: Callable[..., Sender]) -> None:
@@ -171,9 +172,9 @@ def test_matching_asks_an_index_however_many_there_are(sender: Sender, path: Pat
         plans = [
             row[3]
             for sql in (
-                "SELECT id FROM pattern WHERE site = '' AND text = ''",
-                "SELECT id FROM pattern WHERE site = '' AND glob = 1",
-                "SELECT DISTINCT lane FROM wanted JOIN subscription AS s ON s.id = wanted.subscription WHERE pattern IN (1, 2)",
+                "SELECT id FROM sender_pattern WHERE site = '' AND text = ''",
+                "SELECT id FROM sender_pattern WHERE site = '' AND glob = 1",
+                "SELECT lane FROM sender_wanted JOIN sender_subscription AS s ON s.id = subscription WHERE pattern IN (1, 2)",
                 "SELECT task.id FROM task WHERE id > 0 AND lane = 1 ORDER BY id DESC LIMIT 5",
             )
             for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")

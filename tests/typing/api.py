@@ -91,6 +91,7 @@ from perscom_receiver import (
 from perscom_receiver.queue import Claim, Connection, Database, Queue, Restored
 from perscom_receiver.testing import make_event, sample, signed_request
 from perscom_receiver.testing.queue_suite import QueueSuite, Store
+from perscom_sender import Answer, Attempt, Breaking, Delivery, Schedule, Sender, SignedRequest, Subscription
 
 body = b"{}"
 
@@ -374,6 +375,32 @@ Struck("no")  # type: ignore[arg-type]
 assert_type(signed_request("rankrecord.created", secret="0123456789abcdef", user_id=7), tuple[dict[str, str], bytes])
 assert_type(make_event("rankrecord.created"), Event)
 sample("rankrecord.created")["data"]
+
+# Sending
+sender = Sender("sender.db", allow=["10.0.0.0/8"], breaking=Breaking(after=3), notice=lambda notice: notice.subscription.id)
+assert_type(
+    sender.subscriptions.add("https://example.org", "a secret", ["Records"], schedule=Schedule((10, 100))), Subscription
+)
+assert_type(sender.log.attempts(1), list[Attempt])
+assert_type(sender.log.deliveries(state="failed"), list[Delivery])
+sender.log.deliveries(state="lost")  # type: ignore[arg-type]
+Delivery().state = "waiting"  # type: ignore[call-arg, misc]
+
+
+async def send() -> None:
+    assert_type(await sender.publish("order.paid", {"id": 1}, key="order/1"), int)
+    await sender.publish("order.paid", {}, priority=1)  # type: ignore[call-arg]
+
+
+class Silent:
+    async def send(self, request: SignedRequest, *, timeout: float) -> Answer:
+        return Answer(204, {})
+
+    async def close(self) -> None: ...
+
+
+Sender("sender.db", transport=Silent())
+Sender("sender.db", transport=Silent)  # type: ignore[arg-type]
 
 
 class File:

@@ -20,8 +20,9 @@ from ._faults import Fault
 from ._platform import Arrival, Incoming, Platform, Posted, Reply
 from ._rates import Rate
 from ._slack import Slack
-from ._telegram import Telegram, TelegramRates
+from ._telegram import Telegram
 from ._telegram_places import Kind
+from ._telegram_rates import TelegramRates
 
 __all__ = ["ChatStandIn"]
 

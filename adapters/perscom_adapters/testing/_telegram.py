@@ -1,4 +1,4 @@
-"""Telegram as the stand-in plays it: bots, the chats they post to, their topics and messages, and how many they take."""
+"""Telegram as the stand-in plays it: bots, the chats they post to, their topics and messages."""
 
 from __future__ import annotations
 
@@ -6,31 +6,22 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from ._platform import Arrival, Incoming, Posted, Refused, Reply
-from ._rates import Rate, Windows
 from ._telegram_checks import Wrong
 from ._telegram_places import Bot, Chat, Kind
-from ._telegram_replies import bad_request, message, ok, refused, too_many
+from ._telegram_rates import TelegramCounts, TelegramRates
+from ._telegram_replies import bad_request, message, ok, refused
 from ._telegram_requests import Call, given, read_path
 from ._telegram_rules import METHODS, NOT_PLAYED, arguments, shown
 
-__all__ = ["Telegram", "TelegramRates"]
+__all__ = ["Telegram"]
 
 _UNCHANGED = (
     "message is not modified: specified new message content and reply markup are exactly the same as a current content and"
     " reply markup of the message"
 )
-
-
-class TelegramRates(msgspec.Struct, frozen=True):
-    """How many messages a chat takes from a bot, and all chats together; None is no limit. All that apply hold."""
-
-    everywhere: Rate | None
-    in_groups: Rate | None = None
-    of_bot: Rate | None = None
 
 
 class Telegram:
@@ -43,8 +34,7 @@ class Telegram:
 
     def __init__(self, *, strict: bool, rates: TelegramRates) -> None:
         self._strict = strict
-        self._rates = rates
-        self._windows = Windows()
+        self._counts = TelegramCounts(rates)
         self._bots: dict[str, Bot] = {}  # by their tokens
         self._chats: dict[int, Chat] = {}
         self._messages: dict[tuple[int, int], Posted] = {}  # (chat, message) -> what stands there
@@ -149,7 +139,7 @@ class Telegram:
                 return ok(self._member(bot, chat, read)), replace(arrival, status=200)
             if method == "createForumTopic":
                 return ok(self._new_topic(chat, read["name"])), replace(arrival, status=200)
-            self._count(bot, chat, request)
+            self._counts.count(bot, chat, request.at)
             posted = self._post(bot, chat, read, request) if method == "sendMessage" else self._edit(bot, chat, read, request)
             answer = ok(message(posted, chat.shown(), bot.shown()))
             arrival = replace(arrival, message_id=posted.message_id, pings=posted.pings)
@@ -199,20 +189,6 @@ class Telegram:
         if chat.refusal and method not in ("getChat", "getChatMember"):  # who may not post may still look
             raise refused(400, chat.refusal)
         return chat
-
-    def _count(self, bot: Bot, chat: Chat, request: Incoming) -> None:
-        in_group = chat.kind in ("group", "supergroup")
-        limits = (
-            (self._rates.everywhere, chat.id),
-            (self._rates.in_groups if in_group else None, chat.id),
-            (self._rates.of_bot, 0),
-        )
-        for rate, place in limits:
-            if rate is None:
-                continue
-            standing = self._windows.count(f"{bot.id} {place} {rate}", rate, request.at)
-            if not standing.allowed:
-                raise too_many(standing, request.at)
 
     def _post(self, bot: Bot, chat: Chat, read: dict[str, Any], request: Incoming) -> Posted:
         topic = read.get("message_thread_id")

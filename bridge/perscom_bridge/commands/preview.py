@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from shutil import get_terminal_size
@@ -17,13 +16,10 @@ from click.core import ParameterSource
 from ._shared import Failure, config_option, open_inbox
 
 if TYPE_CHECKING:
-    from perscom_adapters import Directory
-    from perscom_receiver import Event, SQLiteInbox
+    from perscom_receiver import ConfigurationError, Event, SQLiteInbox
 
     from ..config import Config, DestinationConfig, Site
     from ..posting import Known
-    from ..preview import Card
-    from ..preview.rehearsal import Said
 
 __all__ = ["command"]
 
@@ -93,8 +89,10 @@ def command(
         raise click.UsageError("Name what you want to see, such as promotion.")
     loaded = _config(config)
     with _stored(loaded, config) as inbox:
-        from ..preview.asked import asked_for
+        from ..preview.asked import asked_for, later_than
+        from ..preview.note import about, about_times, not_wanted
         from ..preview.rehearsal import anywhere
+        from ..preview.shown import shown
 
         asked = [asked_for(one, inbox, whole=whole, long=long) for one in what]
         origins = dict.fromkeys(one.origin for one in asked)
@@ -104,37 +102,37 @@ def command(
 
             events += night()
             origins["a sample"] = None
-        tasks = [events, *_later(later, events, inbox, invented=all(one.invented for one in asked))]
+        tasks = [events, *later_than(events, later, inbox, invented=all(one.invented for one in asked))]
         known = _known(loaded, inbox, invented=list(origins) == ["a sample"])
-        shown = [_destination(loaded, name)] if name else [anywhere(one, long=long) for one in platforms]
-        if (requests := _requests(tasks, shown[0])) is not None:
+        places = [_destination(loaded, name)] if name else [anywhere(one, long=long) for one in platforms]
+        if (requests := _requests(tasks, places[0])) is not None:
             click.echo(requests)
             return
         if name and forms not in (None, HTML):
-            raise click.UsageError(f"{name} is on {shown[0].place.platform}. Leave --as out, or make it html.")
-        optional = name is None and forms in (None, HTML)
+            raise click.UsageError(f"{name} is on {places[0].place.platform}. Leave --as out, or make it html.")
+        missing = _not_shown if name is None and forms in (None, HTML) else None
         site = loaded.site if loaded is not None else _no_site()
-        spoken = _languages(language, shown[0].language or site.language)
-        said, names, word = asyncio.run(_said(tasks, shown, spoken, site, known, optional=optional))
-        wanted = _wanted(shown[0], events, known) if name else []
-    cards = [card for _, part in said for card in part]
-    note = " ".join([_about(tasks, origins), *wanted, *_about_times(cards)])
+        spoken = _languages(language, places[0].language or site.language)
+        found = asyncio.run(shown(tasks, places, spoken, site, known, missing))
+        unwanted = not_wanted(places[0], events, known) if name else []
+    cards = [card for _, part in found.parts for card in part]
+    note = " ".join([about(tasks, origins), *unwanted, *about_times(cards)])
     if as_page:
         from ..preview.page import page
 
         at = max(event.created for event in events)
-        _write(page(said, note=note, at=at, channel=shown[0].name, word=word, names=names), output)
+        _write(page(found.parts, note=note, at=at, channel=places[0].name, word=found.word, names=found.names), output)
         return
     from ..preview.names import table
     from ..preview.terminal import boxes, shelves
 
     columns = get_terminal_size((120, 40)).columns
     click.echo(f"{note}\n")
-    for heading, part in said:
+    for heading, part in found.parts:
         if heading:
             click.echo(heading)
         click.echo("".join(boxes(shelf, columns) for shelf in shelves(part)))
-    click.echo(table(names, word, columns))
+    click.echo(table(found.names, found.word, columns))
 
 
 def _forms(text: str | None) -> tuple[list[str], bool]:
@@ -225,114 +223,8 @@ def _languages(code: str | None, otherwise: str) -> list[str]:
     return [code]
 
 
-def _later(
-    later: Iterable[str], events: Sequence[Event], inbox: SQLiteInbox | None, *, invented: bool
-) -> Iterator[list[Event]]:
-    """What comes after ``events``, one after the other."""
-    from ..preview.asked import asked_for
-    from ..preview.samples import LATER
-    from ..preview.samples import later as sample
-
-    at = max(event.created for event in events)
-    for what in later:
-        if what not in LATER:
-            yield list(asked_for(what, inbox).events)
-            continue
-        if not invented:
-            raise Failure(f"Only a sample can be {what} at will. Name the stored event that tells it: --then NUMBER")
-        change = sample(events[-1], LATER[what], at)
-        if change is None:
-            raise Failure(f"Nothing that PERSCOM sends tells that a {events[-1].resource} was {what}.")
-        at = change.created
-        yield [change]
-
-
-async def _said(
-    tasks: Tasks,
-    destinations: Iterable[DestinationConfig],
-    languages: Sequence[str],
-    site: Site,
-    known: Known | None,
-    *,
-    optional: bool,
-) -> tuple[list[tuple[str, list[Card]]], Mapping[str, str], str]:
-    """The cards for each language, and the names of the first message with its word; where all are ``optional``, without the
-    platforms that are not installed."""
-    from msgspec.structs import replace
-
-    from perscom_adapters import names, word_of
-    from perscom_receiver import ConfigurationError
-
-    from .._problems import hide
-    from ..preview.rehearsal import rehearsed
-
-    cards: dict[str, list[Card]] = {language: [] for language in languages}
-    words: list[str] = []
-    for destination in destinations:
-        platform = destination.place.platform
-        try:
-            for language in languages:
-                said = await rehearsed(tasks, replace(destination, language=language), site, known)
-                if not said[0]:
-                    raise Failure(f"There is nothing to say about this {hide(tasks[0][0].name)}, so nothing would be posted.")
-                words.append(said[0][0].message.word)
-                cards[language] += [_card(platform, one) for task in said for one in task]
-        except ConfigurationError as missing:
-            if not optional:
-                raise
-            click.echo(f"Not shown: {missing}", err=True)
-    if not words:
-        raise Failure("There is no platform to show it on.")
-    lead = next((event for event in tasks[0] if word_of(event) == words[0]), tasks[0][0])
-    directory: Directory | None = None if known is None else known.known(tasks[0])
-    held = names(lead, directory, language=languages[0], timezone=site.zone)
-    several = len(languages) > 1
-    return [(language if several else "", part) for language, part in cards.items()], held, words[0]
-
-
-def _card(platform: str, said: Said) -> Card:
-    from msgspec.structs import replace
-
-    from ..preview import card_of, payload_of
-
-    card = card_of(platform, payload_of(platform, said.message, edit=said.became == "edited"))
-    return replace(card, became=said.became, thread=said.thread)
-
-
-def _wanted(destination: DestinationConfig, events: Iterable[Event], known: Known | None) -> list[str]:
-    """A sentence where the destination asks for none of ``events``."""
-    from ..conditions import ConditionFailed
-    from ..routing import wants
-
-    for event in events:
-        try:
-            if wants(destination, event, None if known is None else known.known([event])):
-                return []
-        except ConditionFailed:
-            return [f"The condition of {destination.name} fails on it, so it is not posted there."]
-    return [f"{destination.name} does not ask for it, so it is not posted there."]
-
-
-def _about(tasks: Tasks, origins: Iterable[str]) -> str:
-    first, *later = map(_named, tasks)
-    return f"{', '.join([first, *origins])}.{''.join(f' Then {one}.' for one in later)}"
-
-
-def _named(events: Sequence[Event]) -> str:
-    from perscom_adapters import word_of
-
-    from .._problems import hide
-
-    if len(events) > 1:
-        counts = Counter(hide(event.name) for event in events)
-        return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counts.items())
-    word = word_of(events[0])
-    return f"{hide(events[0].name)}{f' ({word})' if word else ''}"
-
-
-def _about_times(cards: Iterable[Card]) -> list[str]:
-    told = any(piece.at is not None for card in cards for piece in card.pieces)
-    return ["Times are in UTC here; everybody sees them in their own time zone."] if told else []
+def _not_shown(missing: ConfigurationError) -> None:
+    click.echo(f"Not shown: {missing}", err=True)
 
 
 def _write(page: str, output: Path | None) -> None:

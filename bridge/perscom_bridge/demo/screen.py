@@ -9,7 +9,8 @@ from ..preview import card_of, payload_of
 from ..preview.terminal import boxes
 from ..public import WEBHOOK_PATH
 from ..service import web_url
-from .running import Demo, Sent
+from .running import Demo
+from .sent import Sent
 from .verdict import Verdict
 
 __all__ = ["cards", "line", "opening", "summary"]

@@ -14,7 +14,8 @@ from perscom_adapters.testing import Arrival, Posted
 from perscom_receiver import HIDDEN_COLUMNS
 from perscom_receiver.queue import State
 
-from .running import Became, Demo, Sent
+from .running import Became, Demo
+from .sent import Sent
 
 __all__ = ["Verdict", "judge"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from ..captured import parse
 from ..stored import is_number, same_action, stored_event
 from . import samples
 
-__all__ = ["LARGEST", "Asked", "asked_for"]
+__all__ = ["LARGEST", "Asked", "asked_for", "later_than"]
 
 LARGEST: Final = 5 * 2**20
 """Bytes. What the receiver takes of a body, and PERSCOM never reaches."""
@@ -58,6 +59,27 @@ def asked_for(what: str, inbox: SQLiteInbox | None, *, whole: bool = False, long
     raise ConfigurationError(
         f'"{hide(what)}" is no word, no event and no file here.{near}      All words: perscom-bridge events'
     )
+
+
+def later_than(
+    events: Sequence[Event], changes: Iterable[str], inbox: SQLiteInbox | None, *, invented: bool
+) -> Iterator[tuple[Event, ...]]:
+    """What ``changes`` mean, one after the other: what becomes of an invented one of ``events``, or what may be asked for.
+
+    Raises ConfigurationError, with what to do, for what means nothing.
+    """
+    at = max(event.created for event in events)
+    for what in changes:
+        if what not in samples.LATER:
+            yield asked_for(what, inbox).events
+            continue
+        if not invented:
+            raise ConfigurationError(f"Only a sample can be {what} at will. Name the stored event that tells it: --then NUMBER")
+        change = samples.later(events[-1], samples.LATER[what], at)
+        if change is None:
+            raise ConfigurationError(f"Nothing that PERSCOM sends tells that a {events[-1].resource} was {what}.")
+        at = change.created
+        yield (change,)
 
 
 def _captured(file: str) -> tuple[Event, ...]:

@@ -12,13 +12,14 @@ from base64 import urlsafe_b64encode
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import msgspec
 from aiohttp import web
 
+from ._refusals import RULE, Refused, error_body
 from ._rows import Rows, page_of
 from ._search import Invalid, Row, ServerFault, found, ordered
 from ._tables import TABLES
@@ -27,15 +28,6 @@ __all__ = ["Asked", "PerscomStandIn", "Trouble"]
 
 Trouble: TypeAlias = Literal["500", "503", "html", "slow", "cut", "redirect"]
 """What may befall one request: a fault of PERSCOM's, maintenance, a page of the CDN, silence, a cut connection, a redirect."""
-
-_TYPES: Final = {
-    401: "AuthenticationException",
-    402: "HttpException",
-    403: "HttpException",
-    404: "NotFoundHttpException",
-    422: "ValidationException",
-    429: "ThrottleRequestsException",
-}
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +38,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     query: Mapping[str, str]
     body: Any
     status: int
-
-
-class _Refused(Exception):
-    def __init__(self, status: int, **errors: list[str]) -> None:
-        self.status = status
-        self.errors = errors
 
 
 class PerscomStandIn:
@@ -152,13 +138,13 @@ class PerscomStandIn:
             try:
                 self._throttle(headers)
                 status, body = 200, self._answer(request, raw)
-            except _Refused as refused:
+            except Refused as refused:
                 status, errors = refused.status, refused.errors
             except Invalid as invalid:
-                status, errors = 422, {str(invalid): ["(text of the failed rule)"]}
+                status, errors = 422, {str(invalid): [RULE]}
             except ServerFault:
                 status = 500
-            content = json.dumps(body if status == 200 else _error(status, ids, errors)).replace("/", "\\/").encode()
+            content = json.dumps(body if status == 200 else error_body(status, ids, errors)).replace("/", "\\/").encode()
             if self._stale is not None and request.method == "GET":
                 self._stale[request.path_qs] = status, content
         if status == 429:
@@ -174,7 +160,7 @@ class PerscomStandIn:
     async def _trouble(self, trouble: Trouble, request: web.Request, ids: Mapping[str, str]) -> web.StreamResponse:
         match trouble:
             case "500" | "503":
-                return web.json_response(_error(int(trouble), ids, {}), status=int(trouble), headers=ids)
+                return web.json_response(error_body(int(trouble), ids), status=int(trouble), headers=ids)
             case "html":
                 return web.Response(status=502, text="<html><title>502</title></html>", content_type="text/html")
             case "redirect":
@@ -192,7 +178,7 @@ class PerscomStandIn:
         while self._window and self._window[0] <= now - 60:
             self._window.popleft()
         if len(self._window) >= self.limit:
-            raise _Refused(429)
+            raise Refused(429)
         self._window.append(now)
         headers["X-RateLimit-Limit"] = str(self.limit)
         headers["X-RateLimit-Remaining"] = str(self.limit - len(self._window))
@@ -201,16 +187,16 @@ class PerscomStandIn:
         version, _, rest = request.path.strip("/").partition("/")
         path, _, number = rest.partition("/")
         if version not in ("v1", "v2"):
-            raise _Refused(400 if version.startswith("v") else 404)
+            raise Refused(400 if version.startswith("v") else 404)
         if path not in TABLES:
-            raise _Refused(404)
+            raise Refused(404)
         search = request.method == "POST" and number == "search"
         if request.method != "GET" and not search:
-            raise _Refused(405)
+            raise Refused(405)
         scopes = self._admitted(request)
         if request.method == "GET" and number:
             if not (row := next((one for one in self.rows.visible(path, {}) if str(one["id"]) == number), None)):
-                raise _Refused(404)  # a missing row is told before a missing scope
+                raise Refused(404)  # a missing row is told before a missing scope
             self._scoped(path, scopes)
             return {"data": self.rows.shown(path, row, self._includes(path, request.query))}
         self._scoped(path, scopes)
@@ -229,26 +215,20 @@ class PerscomStandIn:
         tenant = request.headers.get("X-Perscom-Id", self.tenant)
         scopes, ends = self._keys.get(token, (frozenset(), 0.0))
         if tenant != self.tenant or ends <= self._now():
-            raise _Refused(401)
+            raise Refused(401)
         if not self.subscribed:
-            raise _Refused(402)
+            raise Refused(402)
         return scopes
 
     def _scoped(self, path: str, scopes: frozenset[str]) -> None:
         if not scopes & {"*", f"view:{TABLES[path].scope}"}:
-            raise _Refused(403)
+            raise Refused(403)
 
     def _includes(self, path: str, query: Mapping[str, str]) -> set[str]:
         includes = {one for one in query.get("include", "").split(",") if one}
         if not all(TABLES[path].includable(one) for one in includes):
-            raise _Refused(422, include=["(text of the failed rule)"])
+            raise Refused(422, include=[RULE])
         return includes
-
-
-def _error(status: int, ids: Mapping[str, str], errors: Mapping[str, list[str]]) -> object:
-    request, trace = ids["X-Perscom-Request-Id"], ids["X-Perscom-Trace-Id"]
-    error = {"message": "(fixed text)", "type": _TYPES.get(status, "HttpException"), "request_id": request, "trace_id": trace}
-    return {"error": {**error, "errors": errors} if errors else error}
 
 
 def _body(raw: bytes) -> Mapping[str, Any]:
