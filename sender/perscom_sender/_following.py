@@ -56,6 +56,7 @@ _WHY = ("there is no such subscription", "several subscriptions have this name; 
 def _lanes(connection: Connection, site: str, subscription: int | str) -> list[int]:
     column = "name" if isinstance(subscription, str) else "id"
     rows = connection.execute(
-        f"SELECT lane FROM subscription WHERE {column} = ? AND site = ? AND removed IS NULL LIMIT 2", (subscription, site)
+        f"SELECT lane FROM sender_subscription WHERE {column} = ? AND site = ? AND removed IS NULL LIMIT 2",
+        (subscription, site),
     )
     return [int(lane) for (lane,) in rows]

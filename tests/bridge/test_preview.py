@@ -812,7 +812,8 @@ def test_what_is_edited_and_then_deleted_is_shown_step_by_step(word: str, monkey
     monkeypatch.setenv("COLUMNS", "50")
     shown = run(word, "--whole", "--then", "edited", "--then", "deleted")
     boxes = re.findall(r"\+- ([^+]+?) -+\+", shown.output)
-    told = {"event": ("", ", edited", "", ", edited", "")}.get(word, ("", ", edited", ", edited"))  # moved, and cancelled: also news
+    # That an event is moved or cancelled is news besides.
+    told = ("", ", edited", "", ", edited", "") if word == "event" else ("", ", edited", ", edited")
     assert boxes == [f"{name}{became}" for became in told for name in ("Discord", "Slack", "Telegram")]
     html = run(word, "--then", "edited", "--then", "deleted", "--as", "html").stdout
     assert html.count(" · edited</span>") == 12

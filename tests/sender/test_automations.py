@@ -772,8 +772,8 @@ def sent(path: Path, subscription: int) -> list[dict[str, Any]]:
     """The bodies that wait for a subscription, oldest first."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute(
-            "SELECT event.body FROM task JOIN event ON event.id = task.event JOIN subscription ON subscription.lane = task.lane"
-            " WHERE subscription.id = ? ORDER BY task.id",
+            "SELECT event.body FROM task JOIN event ON event.id = task.event"
+            " JOIN sender_subscription AS s ON s.lane = task.lane WHERE s.id = ? ORDER BY task.id",
             (subscription,),
         )
         return [json.loads(body) for (body,) in rows]
