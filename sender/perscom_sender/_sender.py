@@ -209,7 +209,7 @@ class Sender:
         key: str | None = None,
         trace_id: str | None = None,
     ) -> _publish.Draft:
-        return _publish.draft(name, data, changes, request_id, trace_id, key, int(self._store.now() * 1e6))
+        return _publish.draft(name, data, changes, request_id, trace_id, key, self._store.tick())
 
     def _insertion(
         self, to: Iterable[int] | None, context: Context | None, name: str, data: object, *more: Any

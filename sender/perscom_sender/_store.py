@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,6 +14,9 @@ from ._tables import prepare
 __all__ = ["Store"]
 
 _T = TypeVar("_T")
+
+STALE_TICK = 1_000_000
+"""Microseconds by which the last tick may be ahead."""
 
 
 class Store:
@@ -25,6 +29,16 @@ class Store:
         self.queue = Queue(self.site, "sender")
         self.now = now
         self._prepared = False
+        self._ticks = threading.Lock()
+        self._last = 0
+
+    def tick(self) -> int:
+        """Now, in microseconds: later than the last one of this process, so that what follows from an event is behind it."""
+        with self._ticks:
+            now = int(self.now() * 1e6)
+            ahead = self._last - now
+            self._last = self._last + 1 if 0 <= ahead < STALE_TICK else now  # a clock that was set right is right
+            return self._last
 
     def write(self, work: Callable[[Connection], _T], *, size: int = 0) -> _T:
         """The committed result of ``work``; it blocks. Raises what ``work`` raises, and Unavailable."""

@@ -62,6 +62,18 @@ def test_the_envelope_has_the_order_and_the_microseconds_of_perscom(sender: Send
     )
 
 
+def test_what_is_published_later_is_created_later_unless_the_clock_was_set_right(
+    sender: Sender, path: Path, clock: Clock
+) -> None:
+    def created() -> float:
+        return Event.parse(body_of(path, sender.publish_blocking("order.paid", {}))).created.timestamp()
+
+    assert created() < created() < created()
+    before = clock.now
+    clock.now -= 3600
+    assert created() == before - 3600
+
+
 @pytest.mark.parametrize("scalar", ["text", 7, 1.5, True, None])
 def test_a_scalar_leaves_out_data_and_changes(sender: Sender, path: Path, scalar: object) -> None:
     assert b"data" not in body_of(path, sender.publish_blocking("webhook.test", scalar))
