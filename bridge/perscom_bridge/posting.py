@@ -62,8 +62,8 @@ class Known(Protocol):
 class Poster:
     """Posts to one destination.
 
-    ``posted`` is told its name and how each attempt ended; ``known`` knows names;
-    ``now`` gives seconds since 1970.
+    ``posted`` is told its name and how each attempt ended; ``known`` knows names; ``now`` gives seconds since 1970; ``threads``
+    are those of members, where the destination has some.
     """
 
     def __init__(
