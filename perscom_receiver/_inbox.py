@@ -30,6 +30,8 @@ READ_AT_ONCE = 16 * 2**20
 REPLAYED_AT_ONCE = 100
 BESIDE_BODY = 1024
 """Bytes of memory that an event takes beside its body while it waits for the disk."""
+PROBE = 64 * 1024
+"""Bytes that tell whether there is room on the disk. PERSCOM's largest event seen had 54 KB."""
 _DAY = 86_400
 # One statement for what nearly always happens: each statement costs a change of the thread that holds the interpreter.
 _INSERT = (
@@ -167,6 +169,12 @@ class SQLiteInbox:
     def leave(self, connection: Connection, worker: str) -> None:
         """Note that ``worker`` has ended on purpose."""
         connection.execute("DELETE FROM worker WHERE id = ?", (worker,))
+
+    def probe(self, connection: Connection) -> None:
+        """Write as much as a large event takes, and take it back: raises where a full disk has room for less. Less would not
+        do: what a refused event tried to write lies at the end of the log and can be written over."""
+        connection.execute("INSERT INTO worker (id, site, seen) VALUES ('probe', ?, 0)", (" " * PROBE,))
+        connection.execute("DELETE FROM worker WHERE id = 'probe'")
 
     def prune(self, connection: Connection, n: int = 1000, *, unworked: bool = False) -> int:
         """Forget what is too old, up to ``n`` rows of a kind: bodies after ``keep_bodies``, all the rest after the horizon.

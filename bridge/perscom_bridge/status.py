@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from perscom_receiver import Unavailable
-from perscom_receiver.queue import Connection, Database
+from perscom_receiver.queue import Database
 
 from .community import Community
 from .config import ListenAddress
@@ -98,13 +98,8 @@ def _hosts(status: ListenAddress) -> list[str]:
 async def readiness(communities: Sequence[Community]) -> list[str]:
     """What is missing, in words; empty when the service can do its work."""
     inbox = communities[0].inbox  # all of them have one database
-
-    def write(connection: Connection) -> None:
-        inbox.beat(connection, "readyz")  # an empty transaction would need no room on the disk
-        inbox.leave(connection, "readyz")
-
     try:
-        await inbox.database.awrite(write, timeout=2)
+        await inbox.database.awrite(inbox.probe, timeout=2)
         healths = [(one, await one.inbox.ahealth()) for one in communities]
     except Unavailable as error:
         return [f"The database cannot be used: {error}"]
