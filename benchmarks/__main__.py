@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-NAMES = ("imports", "verify", "timing", "inprocess", "servers", "durable")
+NAMES = ("imports", "verify", "timing", "inprocess", "servers", "durable", "sender", "neighbours", "growth")
 
 
 def main() -> None:

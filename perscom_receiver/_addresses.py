@@ -131,11 +131,11 @@ def _is_public(found: _Address) -> bool:
     if isinstance(found, IPv4Address):
         return not any(found in network for network in _NOT_PUBLIC_V4)
     if inner := _stands_for(found):
-        return _is_public(inner)
-    if found not in _UNICAST or any(found in network for network in _NOT_PUBLIC_V6):
-        return False
+        public = _is_public(inner)
+    else:
+        public = found in _UNICAST and not any(found in network for network in _NOT_PUBLIC_V6)
     # An ISATAP router of that network would hand the packet on by IPv4.
-    return (int(found) >> 32) & 0xFFFF_FFFF not in _ISATAP or _is_public(_last_32_bits(found))
+    return public and ((int(found) >> 32) & 0xFFFF_FFFF not in _ISATAP or _is_public(_last_32_bits(found)))
 
 
 def _stands_for(found: _Address) -> IPv4Address | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import TypeVar
 
@@ -57,6 +57,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
     receipt: object = None
     """What it would have returned instead."""
+    receipts: Mapping[str, object] = {}
+    """Of a group: the receipts of those events that have one of their own, by ``event.id``."""
     rest: float = 0.0
     """Seconds for which it is not called again, in no process, nor is a handler whose ``pace`` begins with its own: so that
     nobody is called faster than they allow."""

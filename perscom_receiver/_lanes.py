@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sized
 
 from ._database import Connection
 from ._tasks import LONGEST_WINDOW
 
-__all__ = ["NOBODY_AT_ITS_PACE", "Lanes", "refresh", "rest"]
+__all__ = ["NOBODY_AT_ITS_PACE", "Lanes", "places", "refresh", "rest"]
 
 NOBODY_AT_ITS_PACE = (
     "(pace IS NULL OR NOT EXISTS (SELECT 1 FROM lane AS other JOIN task ON task.lane = other.id"
@@ -72,9 +72,9 @@ class Lanes:
             refresh(connection, row[0])
         return row is not None
 
-    def rest(self, connection: Connection, lane: int, until: float) -> None:
-        """Give nothing of the lane with this id to anybody before ``until``."""
-        rest(connection, lane, until, None)
+    def rest(self, connection: Connection, lane: int, until: float, pace: str | None = None) -> None:
+        """Give nothing of the lane with this id to anybody before ``until``, nor of others whose pace begins with ``pace``."""
+        rest(connection, lane, until, pace)
 
     def bound(self, connection: Connection, latest: float) -> None:
         """Let nothing wait or be leased beyond ``latest``: a clock that ran ahead must not park a lane for years.
@@ -86,7 +86,7 @@ class Lanes:
         ).fetchall():
             moved = connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before > ?", (latest, lane, latest))
             moved_tasks = connection.execute(
-                "UPDATE task SET due = ? WHERE lane = ? AND state = 0"
+                "UPDATE task SET due = ? WHERE lane = ? AND state = 0 AND behind IS NULL"
                 " AND due > ? + CASE WHEN group_key IS NULL THEN 0 ELSE ? END",
                 (latest, lane, latest, LONGEST_WINDOW),
             )
@@ -127,7 +127,7 @@ class Lanes:
         """The condition that a lane is one of ``lanes``, or any of this site and name, and its parameters."""
         if lanes is None:
             return "site = ? AND queue = ?", (self.site, self.name)
-        return f"id IN ({', '.join('?' * len(lanes))})", (*lanes,)
+        return f"id IN ({places(lanes)})", (*lanes,)
 
 
 def rest(connection: Connection, lane: int, until: float, pace: str | None) -> None:
@@ -144,15 +144,30 @@ def rest(connection: Connection, lane: int, until: float, pace: str | None) -> N
         connection.execute("UPDATE lane SET not_before = not_before + ? WHERE id = ?", (_BEHIND, lane))
 
 
-def refresh(connection: Connection, lane: int) -> None:
-    """Work out anew when the lane is ready for a claim: derived from its tasks, so no counter can go wrong in a crash."""
-    width, not_before, paused, leased, first_lease, first_due = connection.execute(
-        "SELECT width, not_before, paused, (SELECT count(*) FROM task WHERE lane = lane.id AND state = 1),"
+def refresh(connection: Connection, *lanes: int) -> None:
+    """Work out anew when lanes are ready for a claim: derived from their tasks, so no counter can go wrong in a crash."""
+    rows = connection.execute(
+        "SELECT id, width, not_before, paused, ready, (SELECT count(*) FROM task WHERE lane = lane.id AND state = 1),"
         " (SELECT min(lease) FROM task WHERE lane = lane.id AND state = 1),"
-        " (SELECT min(due) FROM task WHERE lane = lane.id AND state = 0) FROM lane WHERE id = ?",
-        (lane,),
-    ).fetchone()
-    moments = [first_lease, first_due if leased < width else None]
-    waiting = [moment for moment in moments if moment is not None]
-    ready = None if paused is not None or not waiting else max(not_before, min(waiting))
-    connection.execute("UPDATE lane SET ready = ? WHERE id = ?", (ready, lane))
+        " (SELECT min(due) FROM task WHERE lane = lane.id AND state = 0 AND behind IS NULL)"
+        f" FROM lane WHERE id IN ({places(lanes)})",
+        lanes,
+    ).fetchall()
+    changed: dict[int, float | None] = {}
+    for lane, width, not_before, paused, was, leased, first_lease, first_due in rows:
+        moments = [first_lease, first_due if leased < width else None]
+        waiting = [moment for moment in moments if moment is not None]
+        ready = None if paused is not None or not waiting else max(not_before, min(waiting))
+        if ready != was:
+            changed[lane] = ready
+    if changed:
+        cases = " ".join(["WHEN ? THEN CAST(? AS DOUBLE PRECISION)"] * len(changed))
+        connection.execute(
+            f"UPDATE lane SET ready = CASE id {cases} END WHERE id IN ({places(changed)})",
+            (*(value for pair in changed.items() for value in pair), *changed),
+        )
+
+
+def places(values: Sized) -> str:
+    """So many placeholders, for ``IN``."""
+    return ", ".join("?" * len(values))

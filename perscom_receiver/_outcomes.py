@@ -38,6 +38,7 @@ def done(handler: Handler, task: Task, returned: object) -> Result:
         state=State.DONE if told.flaw is None else State.DEAD,
         outcome="done" if told.flaw is None else "rejected",
         receipt=_receipt(handler, told.receipt),
+        receipts={event: _receipt(handler, receipt) for event, receipt in told.receipts.items()},
         rest=told.rest or None,
         pace=handler.pace,
         error=told.flaw,

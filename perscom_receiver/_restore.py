@@ -120,6 +120,8 @@ def _carry_over(connection: sqlite3.Connection) -> int:
     connection.execute(_INSERT_LANES.format(", ".join(lane)))
     connection.execute(_INSERT_TASKS.format(", ".join(task), ", ".join(f"t.{name}" for name in task)))
     connection.execute("UPDATE event SET unplanned = NULL WHERE id IN (SELECT id FROM planned)")
+    if "chain" in task:
+        connection.execute(_LINE_UP)
     return since
 
 
@@ -176,6 +178,12 @@ _FINISH_TASKS = (
 _FIND_PLANNED = (
     f"CREATE TEMP TABLE planned AS SELECT event.id AS id, e.id AS old FROM event JOIN old.event AS e ON {_SAME_EVENT}"
     " WHERE e.unplanned IS NULL AND (event.id > ? OR event.unplanned = 1)"
+)
+# Chains stand in the order of their tasks.
+_LINE_UP = (
+    "UPDATE task SET behind = CASE WHEN EXISTS (SELECT 1 FROM task AS other WHERE other.lane = task.lane"
+    " AND other.chain = task.chain AND other.state < 2 AND other.id < task.id) THEN 1 END"
+    " WHERE chain IS NOT NULL AND state < 2"
 )
 _INSERT_LANES = "INSERT INTO lane ({0}) SELECT {0} FROM old.lane WHERE true ON CONFLICT (site, queue, name) DO NOTHING"
 _INSERT_TASKS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 import msgspec
@@ -107,6 +108,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     pause: str | None = None
     """Pause the lane for this reason."""
     receipt: str | None = None
+    receipts: Mapping[str, str | None] = {}
+    """Of a group: those of events that have one of their own, by ``Event.id``."""
     error: str | None = None
     status: int | None = None
     """The HTTP status of the answer, if there was one."""

@@ -7,6 +7,7 @@ it is about, and a receipt is kept in the same transaction as what follows from 
 * A **lane** belongs to one handler, destination or endpoint. It has a width (tasks at once), a moment before which it rests,
   and a reason when it is paused. One stuck lane never delays another.
 * **claim** leases tasks of the lane that has been ready longest; a lease is renewed while the work lives.
+* A **chain** is worked on one task after another; those of other chains in the same lane go on beside it.
 * **start** is committed directly before the work is done. A crash before it is repeated without a second thought; after it, and
   without a receipt, nobody knows whether the work was done: such a task is *unclear*, and the lane's setting decides.
 * A **group** is handled as one task: its first member waits for the others, all are leased, started and settled together.
@@ -18,12 +19,16 @@ Times are seconds since 1970 in UTC, given by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
+from ._chains import advance, is_under_way, stand_behind
+from ._claims import claim
 from ._database import Connection, Database
-from ._lanes import NOBODY_AT_ITS_PACE, Lanes, refresh, rest
-from ._leases import join, keep_attempt, lease_late, lease_together, read_told, take_back, wait_together
+from ._groups import join
+from ._lanes import Lanes, refresh
+from ._receipts import read_told
 from ._restore import Restored
+from ._settling import settle_all
 from ._tasks import Claim, Group, Lane, Result, State, Task, Told
 
 __all__ = ["Claim", "Connection", "Database", "Group", "Lane", "Queue", "Restored", "Result", "State", "Task", "Told"]
@@ -41,6 +46,7 @@ class Queue(Lanes):
         due: float,
         group: Group | None = None,
         entity: str | None = None,
+        chain: str | None = None,
     ) -> bool:
         """Add a task for the row ``event``, not before ``due``. False when the lane has one for that event already.
 
@@ -51,12 +57,13 @@ class Queue(Lanes):
         key, first = None, None
         if group is not None:
             key, (first, due) = group.key, join(connection, lane, event, group, due)
+        behind = 1 if chain is not None and is_under_way(connection, lane, chain) else None
         added = connection.execute(
-            "INSERT INTO task (lane, event, group_key, group_first, entity, due) VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO task (lane, event, group_key, group_first, entity, due, chain, behind) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (event, lane) DO NOTHING",
-            (lane, event, key, first, entity, due),
+            (lane, event, key, first, entity, due, chain, behind),
         ).rowcount
-        if added:
+        if added and behind is None:
             connection.execute(
                 "UPDATE lane SET ready = CASE WHEN not_before > ? THEN not_before ELSE ? END"
                 " WHERE id = ? AND paused IS NULL AND (ready IS NULL OR ready > ?)",
@@ -72,29 +79,16 @@ class Queue(Lanes):
         None when no lane is ready; those with the same pace take turns. The claim may be without tasks (the width is used up,
         or all that was ready was unclear and put aside): ask again, for the next lane.
         """
-        if lanes is not None and not lanes:
-            return None
-        among, ids = self._among(lanes)
-        row = connection.execute(
-            f"SELECT id, name, width, repeat_unclear, late FROM lane WHERE {among} AND ready <= ? AND {NOBODY_AT_ITS_PACE}"
-            " ORDER BY ready, id LIMIT 1",
-            (*ids, now, now),
-        ).fetchone()
-        if row is None:
-            return None
-        lane = Lane(row[0], row[1], row[2], bool(row[3]))
-        take_back(connection, lane, now)
-        running = connection.execute("SELECT count(*) FROM task WHERE lane = ? AND state = 1", (lane.id,)).fetchone()[0]
-        waiting = connection.execute(
-            "SELECT id FROM task WHERE lane = ? AND state = 0 AND due <= ? ORDER BY due, id LIMIT ?",
-            (lane.id, now, max(0, min(n, lane.width - running))),
-        ).fetchall()
-        if waiting and row[4] is not None and (late := lease_late(connection, lane.id, now - row[4], now + lease)) is not None:
-            refresh(connection, lane.id)
-            return Claim(lane, (late,))
-        tasks = tuple(task for row in waiting if (task := lease_together(connection, row[0], now + lease)) is not None)
-        refresh(connection, lane.id)
-        return Claim(lane, tasks)
+        claims = [] if lanes is not None and not lanes else claim(connection, *self._among(lanes), now, now + lease, n, 1)
+        return claims[0] if claims else None
+
+    def begin(self, connection: Connection, now: float, lease: float, n: int) -> list[Claim]:
+        """Claim and start at once, up to ``n`` tasks in all, shared evenly by the lanes that have been ready longest.
+
+        For one whose work follows directly upon the commit: it costs far less than :meth:`claim` and :meth:`start` for each.
+        Empty when no lane is ready. Ask again as long as there is room: what one lane leaves is for the others.
+        """
+        return claim(connection, *self._among(None), now, now + lease, n, n, begin=True)
 
     def told(self, connection: Connection, task: Task) -> tuple[Told, ...]:
         """The events that the receipts of ``task`` stand for, oldest first, as far as their bodies are kept; at most 200."""
@@ -121,39 +115,17 @@ class Queue(Lanes):
                     (until, one.id, one.attempt),
                 ).fetchall()
             )
-        for (lane,) in lanes:  # a lease may also become shorter, when a clock that ran ahead was set right
-            refresh(connection, lane)
+        refresh(
+            connection, *(lane for (lane,) in lanes)
+        )  # a lease may also become shorter: a clock that ran ahead was set right
 
     def settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
         """Keep how the attempt ended, for the whole group. False, and nothing is changed, when it is no longer the newest."""
-        kept = [one for one in task.all if self._settle(connection, one, result, now)]
-        if kept and result.at is not None and result.state is State.WAITING and not result.hold:
-            wait_together(connection, kept, result.at)
-        return bool(kept)
+        return self.settle_all(connection, [(task, result)], now)[0]
 
-    def _settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
-        row = connection.execute(
-            "SELECT lane, started FROM task WHERE id = ? AND attempt = ? AND state = 1", (task.id, task.attempt)
-        ).fetchone()
-        if row is None:
-            return False
-        lane, started = row
-        waits = result.state is State.WAITING
-        connection.execute(
-            "UPDATE task SET state = ?, lease = NULL, started = NULL, settled = ?, receipt = ?, error = ?,"
-            " due = coalesce(?, due) WHERE id = ?",
-            (result.state, None if waits else now, result.receipt, result.error, None if result.hold else result.at, task.id),
-        )
-        if started is not None:
-            keep_attempt(connection, task.id, task.attempt, started, result)
-        if waits and result.hold and result.at is not None:
-            connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before < ?", (result.at, lane, result.at))
-        if result.pause is not None:
-            connection.execute("UPDATE lane SET paused = ? WHERE id = ?", (result.pause, lane))
-        if result.rest is not None:
-            rest(connection, lane, now + result.rest, result.pace)
-        refresh(connection, lane)
-        return True
+    def settle_all(self, connection: Connection, ended: Sequence[tuple[Task, Result]], now: float) -> list[bool]:
+        """Like :meth:`settle` for several at once, which costs far less."""
+        return settle_all(connection, ended, now)
 
     def release(self, connection: Connection, tasks: Iterable[Task], now: float) -> None:
         """Give leases back at once, for a worker that stops. A task that was started is unclear at its next claim."""
@@ -170,13 +142,13 @@ class Queue(Lanes):
 
         With ``running`` also those that are being worked on: how these end is not kept.
         """
-        lanes = connection.execute(
-            "UPDATE task SET state = 3, settled = ?, error = ? WHERE event = ? AND (state = 0 OR state = ?) RETURNING lane",
+        buried = connection.execute(
+            "UPDATE task SET state = 3, settled = ?, error = ? WHERE event = ? AND (state = 0 OR state = ?) RETURNING id, lane",
             (now, error, event, State.LEASED if running else State.WAITING),
         ).fetchall()
-        for (lane,) in lanes:
-            refresh(connection, lane)
-        return len(lanes)
+        advance(connection, [task for task, _ in buried])
+        refresh(connection, *{lane for _, lane in buried})
+        return len(buried)
 
     def revive(self, connection: Connection, task: int, now: float) -> bool:
         """Let a dead task run again, with the rest of its group.
@@ -196,6 +168,7 @@ class Queue(Lanes):
             " AND (id = ? OR (lane = ? AND group_key = ? AND group_first = ?))",
             (now, task, *row),
         )
+        stand_behind(connection, task)
         refresh(connection, row[0])
         return True
 
@@ -211,5 +184,6 @@ class Queue(Lanes):
             (now, task, self.site, self.name),
         ).fetchone()
         if row is not None:
+            stand_behind(connection, task)
             refresh(connection, row[0])
         return row is not None

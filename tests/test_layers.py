@@ -58,7 +58,7 @@ PLACES = {
         "aiohttp": ["_http.py"],
         "yarl": ["_http.py"],  # yarl is what aiohttp's addresses are
         "jinja2": ["_jinja*.py"],
-        "markupsafe": ["_jinja.py"],  # what Jinja2 escapes with
+        "markupsafe": ["_jinja*.py"],  # what Jinja2 escapes with
     },
     "perscom_bridge": {library: ["*"] for library in BRIDGE},
 }

@@ -44,7 +44,7 @@ PROMISED = {
     "perscom_adapters.testing": "ChatStandIn",
     "perscom_sender": """
         php_json sign is_public_address Sender Subscription Delivery Attempt Schedule PERSCOM_SCHEDULE STANDARD_SCHEDULE
-        Breaking Notice EVENT_GROUPS Signer
+        Breaking Notice EVENT_GROUPS Signer Health Standing
     """,
 }
 

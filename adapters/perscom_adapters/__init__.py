@@ -6,7 +6,7 @@ needs the extra of its name. The module ``webhook`` (an extra, too) forwards the
 """
 
 from ._continued import continued
-from ._destination import Asks, Destination, Forwards, Learns, OpensThreads, Paced, Receipt
+from ._destination import Asks, Deletes, Destination, Forwards, Learns, MessageGone, OpensThreads, Paced, Receipt
 from ._directory import Directory
 from ._languages import LANGUAGES
 from ._message import (
@@ -46,6 +46,7 @@ __all__ = [
     "Bold",
     "BulletList",
     "DefaultSet",
+    "Deletes",
     "Destination",
     "Directory",
     "Field",
@@ -56,6 +57,7 @@ __all__ = [
     "Link",
     "Mention",
     "Message",
+    "MessageGone",
     "OpensThreads",
     "Pace",
     "Paced",

@@ -48,7 +48,7 @@ def _told(message: Message, is_whole: IsWhole) -> tuple[_Blocks, tuple[Field, ..
     alone = replace(message, blocks=(), mentions=())
     fits = [is_whole(replace(alone, fields=(field,))) for field in message.fields]
     long = (field for field, fit in zip(message.fields, fits, strict=True) if not fit)
-    texts = tuple(Paragraph((Bold((Text(f"{field.name}:"),)), Text("\n"), *field.value)) for field in long)
+    texts = tuple(Paragraph((Bold((Text(f"{field.name}{field.colon}"),)), Text("\n"), *field.value)) for field in long)
     return (*message.blocks, *texts), tuple(field for field, fit in zip(message.fields, fits, strict=True) if fit)
 
 

@@ -6,12 +6,12 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from perscom_receiver import Event
+from perscom_receiver import DestinationError, Event
 
 from ._message import Message
 from ._pace import Pace
 
-__all__ = ["Asks", "Destination", "Forwards", "Learns", "OpensThreads", "Paced", "Receipt"]
+__all__ = ["Asks", "Deletes", "Destination", "Forwards", "Learns", "MessageGone", "OpensThreads", "Paced", "Receipt"]
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,6 +28,17 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The chat that the destination was made for, where the platform has given it the id ``channel_id`` instead."""
     refused: str | None = None
     """What the platform said against the form of the message, where it was sent as plain text instead."""
+    parts: tuple[str, ...] = ()
+    """The ids of the messages that go on with it, in their order, for whoever sends what is too long in several."""
+
+    @property
+    def of_parts(self) -> tuple[Receipt, ...]:
+        """A receipt for each of ``parts``: they are where the message is."""
+        return tuple(msgspec.structs.replace(self, message_id=part, parts=()) for part in self.parts)
+
+
+class MessageGone(DestinationError):
+    """The message to be changed is there no more: somebody deleted it. The outcome is ``"rejected"``."""
 
 
 @runtime_checkable
@@ -41,8 +52,8 @@ class Destination(Protocol):
         """Post the message once, or edit ``previous``, or post into ``thread``.
 
         Never retries by itself, but for a message whose form is refused: that may be sent once more as plain text. Raises
-        :class:`perscom_receiver.DestinationError`, whose ``outcome`` tells what follows, and nothing else; no text of it holds
-        a token or an address.
+        :class:`perscom_receiver.DestinationError`, whose ``outcome`` tells what follows, and nothing else: a
+        :class:`MessageGone` where ``previous`` is there no more. No text of it holds a token or an address.
         """
         ...
 
@@ -67,6 +78,18 @@ class Asks(Protocol):
         """Ask, and post nothing. Returns whom and what the platform has found, in words for the operator.
 
         The names in it are somebody's there. Raises :class:`perscom_receiver.DestinationError` as ``send`` does.
+        """
+        ...
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    """A destination that can take back what it posted."""
+
+    async def delete(self, receipt: Receipt) -> None:
+        """Delete the message of ``receipt``; not its ``parts``. Some platforms do so for a few days only.
+
+        Raises :class:`perscom_receiver.DestinationError` as ``send`` does for an edit.
         """
         ...
 

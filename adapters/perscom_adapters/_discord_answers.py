@@ -15,6 +15,7 @@ from typing import Final
 from perscom_receiver import DestinationError, Outcome
 
 from ._answers import CODE_WORD, LONGEST_LIST, by_status, wait_seconds
+from ._destination import MessageGone
 from ._http import Answer
 from ._pace import path
 
@@ -26,7 +27,7 @@ _CODES: Final[Mapping[int, tuple[Outcome, str]]] = {
     50027: ("permanent", f"Discord says the webhook's token is wrong. Copy the webhook again {_COPY}"),
     220001: ("permanent", "This webhook belongs to a forum channel, which takes messages only in a thread. Set thread_id."),
     220003: ("permanent", "Discord opens threads by webhook in forum channels only. Set thread_id to a thread that exists."),
-    10008: ("rejected", "Discord says the message to be edited no longer exists."),
+    10008: ("rejected", "Discord says the message to be changed no longer exists."),
     40005: ("rejected", "Discord says this message is too large."),
     50006: ("rejected", "Discord calls this message empty."),
     200000: ("rejected", "A rule of the Discord server (AutoMod) blocks this message."),
@@ -44,6 +45,7 @@ _STEP: Final = re.compile(
     "|thumbnail|timestamp|title|url|username|users|value|[0-9]{1,2}"
 )
 _CODE_WORD: Final = re.compile(CODE_WORD)
+_NO_MESSAGE: Final = (10008, 10003)  # nor is there one in a thread that no longer exists
 _BAD_FORM: Final = (50035, 50109)
 _DEEPEST: Final = 8
 _SNOWFLAKE: Final = re.compile(r"[0-9]{1,20}")
@@ -100,7 +102,8 @@ def failure(answer: Answer, *, own_thread: bool, repeatable: bool, pace: str) ->
     if outcome == "unclear" and repeatable:
         outcome = "retry"
     limited = None if status != 429 else path("discord") if _is_global(answer) else pace
-    return DestinationError(sentence, outcome=outcome, retry_after=error.retry_after, status=status, pace=limited)
+    kind = MessageGone if repeatable and outcome == "rejected" and code in _NO_MESSAGE else DestinationError
+    return kind(sentence, outcome=outcome, retry_after=error.retry_after, status=status, pace=limited)
 
 
 def _is_global(answer: Answer) -> bool:

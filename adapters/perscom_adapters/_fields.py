@@ -45,7 +45,7 @@ def _field(field: Field, limit: int, write: Callable[[Line], str], more: str) ->
         return ()
     first, *further = rows or (Line((Run(DASH),)),)
     name = DASH if is_blank(name) else cut(name, _NAME)
-    return (Line((Run(f"{name}:", bold=True), Run(" "), *first.runs)), *further)
+    return (Line((Run(one_line(f"{name}{field.colon}"), bold=True), Run(" "), *first.runs)), *further)
 
 
 def _missing(count: int, more: str) -> Line:

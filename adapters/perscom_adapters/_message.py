@@ -123,11 +123,15 @@ Block = Paragraph | BulletList | Quote
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """A name and a value beside the text; ``short`` ones may stand side by side."""
+    """A name and a value beside the text; ``short`` ones may stand side by side.
+
+    ``colon`` stands between them where both are on one line: French puts a space in front of it.
+    """
 
     name: str
     value: tuple[Inline, ...]
     short: bool = True
+    colon: str = ":"
 
 
 class Mention(msgspec.Struct, frozen=True):
@@ -214,5 +218,5 @@ def plain(part: Message | Block | Inline | tuple[Inline, ...]) -> str:
         case Message():
             labels = [mention.label for mention in part.mentions if mention.label]
             lines = [part.title, *([" ".join(labels)] if labels else []), *(plain(block) for block in part.blocks)]
-            lines += [f"{field.name}: {plain(field.value)}" for field in part.fields]
+            lines += [f"{field.name}{field.colon} {plain(field.value)}" for field in part.fields]
             return "\n".join(lines)

@@ -74,7 +74,7 @@ def text(value: object, limit: int) -> str | None:
     """A text of at most ``limit`` UTF-16 units whose line breaks are kept; None for what is no text or shows nothing."""
     if not isinstance(value, str):
         return None
-    rows = "\n".join(one_line(row) for row in value.splitlines())
+    rows = "\n".join(one_line(" ".join(row.split())) for row in value.splitlines())
     shown = cut(_BLANK_ROWS.sub("\n\n", rows).strip("\n"), limit)
     return None if is_blank(shown) else shown
 

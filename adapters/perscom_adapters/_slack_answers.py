@@ -15,6 +15,7 @@ from typing import Final
 from perscom_receiver import DestinationError, Outcome
 
 from ._answers import LONGEST_LIST, by_status, wait_seconds
+from ._destination import MessageGone
 from ._http import Answer
 from ._slack_settings import is_channel, is_timestamp
 
@@ -68,7 +69,7 @@ _PERMANENT: Final[Mapping[str, str]] = {
 }
 _OF_CHANNELS: Final = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action_read_only_channel")
 _REJECTED: Final[Mapping[str, str]] = {
-    "message_not_found": "Slack says the message to be edited no longer exists.",
+    "message_not_found": "Slack says the message to be changed no longer exists.",
     "cant_update_message": "Slack says the message to be edited is not one of this bot.",
     "edit_window_closed": "Slack says the message to be edited is too old.",
     "cannot_reply_to_message": "Slack takes no replies to the message that was named as a thread.",
@@ -159,7 +160,8 @@ def failure(answer: Answer, *, pace: str, own_channel: bool = True, repeatable: 
     if outcome == "permanent" and word in _OF_CHANNELS and not own_channel:
         outcome = "rejected"
     limited = pace if outcome == "retry" and (status == 429 or word in _TOO_MANY) else None
-    return DestinationError(sentence, outcome=outcome, retry_after=wait, status=status, pace=limited)
+    kind = MessageGone if word == "message_not_found" and outcome == "rejected" else DestinationError
+    return kind(sentence, outcome=outcome, retry_after=wait, status=status, pace=limited)
 
 
 def _word(answer: Answer) -> str | None:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from perscom_receiver import DestinationError, Outcome
 
 from ._answers import CODE_WORD, by_status
+from ._destination import MessageGone
 from ._http import Answer
 
 __all__ = ["failure", "is_done", "message_ids", "new_chat", "new_topic", "refuses_form", "refuses_topics"]
@@ -31,6 +32,7 @@ _SENTENCES: Final[Mapping[int, str]] = {
 _OF_CHATS: Final = (400, 403)  # what these say holds for one chat, the others for the bot
 # About the topic a message goes to. If it is the destination's own, every other message would fail alike.
 _TOPIC: Final = re.compile("message thread not found|TOPIC_")
+_NO_MESSAGE: Final = re.compile("message to (edit|delete) not found|MESSAGE_ID_INVALID")
 # Of the kinds of a 400, the first whose words stand in the description.
 _WORDS: Final[tuple[tuple[re.Pattern[str], Outcome, str], ...]] = (
     (_TOPIC, "permanent", "The Telegram topic is closed or no longer exists. Open it again, or set another topic."),
@@ -51,8 +53,8 @@ _WORDS: Final[tuple[tuple[re.Pattern[str], Outcome, str], ...]] = (
         "rejected",
         "The message to be answered no longer exists.",
     ),
-    (re.compile("message to edit not found|MESSAGE_ID_INVALID"), "rejected", "The message to be edited no longer exists."),
-    (re.compile("can't be edited"), "rejected", "Telegram no longer lets the bot edit this message."),
+    (_NO_MESSAGE, "rejected", "The message to be changed no longer exists."),
+    (re.compile("can't be (edited|deleted)"), "rejected", "Telegram no longer lets the bot change this message."),
     (re.compile("too long|(?<!ENTITIES_)TOO_LONG"), "rejected", "Telegram says this message is too long."),
     (re.compile("empty|EMPTY"), "rejected", "Telegram calls this message empty."),
 )
@@ -122,7 +124,8 @@ def failure(answer: Answer, *, pace: str, own_chat: bool, own_topic: bool, repea
     if outcome == "permanent" and not own_place:
         outcome = "rejected"
     limited = pace if status == 429 else None
-    return DestinationError(sentence, outcome=outcome, retry_after=error.retry_after, status=status, pace=limited)
+    kind = MessageGone if outcome == "rejected" and status == 400 and _says(answer, _NO_MESSAGE) else DestinationError
+    return kind(sentence, outcome=outcome, retry_after=error.retry_after, status=status, pace=limited)
 
 
 def _bad_request(answer: Answer, outcome: Outcome, sentence: str) -> tuple[Outcome, str]:

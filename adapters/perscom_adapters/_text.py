@@ -26,7 +26,8 @@ _DROPPED = re.compile(
 )
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_BREAK = re.compile("[\u2028\u2029]")
-_WHITE_SPACE = re.compile(r"\s+")
+# One space alone that no line may end at stays: French has them beside its marks.
+_WHITE_SPACE = re.compile(r"\s{2,}|[^\S\xa0\u202f]")
 
 # What leaves no ink: white space, format characters, fillers, variation selectors, tags.
 _INVISIBLE = re.compile(
@@ -58,7 +59,7 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same for a title or a label: every stretch of white space is one space, none at the ends."""
+    """The same for a title or a label: every stretch of white space is one sign, none at the ends."""
     return _WHITE_SPACE.sub(" ", clean(text)).strip()
 
 

@@ -114,12 +114,7 @@ class DiscordDestination:
             rest=rest_seconds,
             name=self.name,
         )
-        self.pace.answered(rest_seconds(answer))
-        if not is_done(answer):
-            error = explain(answer)
-            if error.pace == self.pace.path and not rest_seconds(answer):  # a limit that the headers say nothing of
-                self.pace.too_fast()
-            raise error
+        self._judge(answer, explain)
         message_id, channel_id = message_ids(answer)
         return Receipt(
             platform="discord",
@@ -129,9 +124,15 @@ class DiscordDestination:
             refused=refused,
         )
 
+    async def delete(self, receipt: Receipt) -> None:
+        """Delete the message of ``receipt``. See :class:`Deletes`."""
+        thread_id = receipt.thread_id
+        answer = await self._request("DELETE", self._endpoint(receipt, thread_id))
+        self._judge(answer, partial(failure, own_thread=thread_id == self._thread_id, repeatable=True, pace=self.pace.path))
+
     async def ask(self) -> str:
         """Ask Discord for the webhook. See :class:`Asks`. Of a thread Discord tells only whoever posts into it."""
-        answer = await request(self._session, "GET", self._address, body=b"", timeout=self._timeout, repeatable=True)
+        answer = await self._request("GET", self._address)
         if not is_done(answer):
             raise failure(answer, own_thread=True, repeatable=True, pace=self.pace.path)
         if "name" not in answer.object():
@@ -154,14 +155,19 @@ class DiscordDestination:
         return await call(body)
 
     async def _call(self, method: str, url: SecretURL, body: Body) -> Answer:
-        return await request(
-            self._session,
-            method,
-            url,
-            body=msgspec.json.encode(body),
-            timeout=self._timeout,
-            repeatable=method == "PATCH",
-        )
+        return await self._request(method, url, msgspec.json.encode(body))
+
+    async def _request(self, method: str, url: SecretURL, body: bytes = b"") -> Answer:
+        return await request(self._session, method, url, body=body, timeout=self._timeout, repeatable=method != "POST")
+
+    def _judge(self, answer: Answer, explain: Callable[[Answer], DestinationError]) -> None:
+        """Keep the pace that ``answer`` asks for. Raises what it says by ``explain`` if it is no success."""
+        self.pace.answered(rest_seconds(answer))
+        if not is_done(answer):
+            error = explain(answer)
+            if error.pace == self.pace.path and not rest_seconds(answer):  # a limit that the headers say nothing of
+                self.pace.too_fast()
+            raise error
 
     def _endpoint(self, previous: Receipt | None, thread_id: str | None) -> SecretURL:
         """Where to post, or where the message of ``previous`` is. Raises before anything is sent if there is no such place."""
@@ -175,7 +181,7 @@ class DiscordDestination:
             return SecretURL(f"{self._address.reveal()}?{urlencode({'wait': 'true', **query})}")
         if previous.platform != "discord" or not is_snowflake(previous.message_id or ""):
             raise DestinationError(
-                "The message cannot be edited: its receipt holds no id of a Discord message.", outcome="rejected"
+                "The message cannot be changed: its receipt holds no id of a Discord message.", outcome="rejected"
             )
         edit = f"{self._address.reveal()}/messages/{previous.message_id}"
         return SecretURL(f"{edit}?{urlencode(query)}" if query else edit)

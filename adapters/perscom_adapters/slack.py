@@ -160,6 +160,15 @@ class SlackBotDestination:
         receipt = await self.send(message)
         return msgspec.structs.replace(receipt, thread_id=receipt.message_id)
 
+    async def delete(self, receipt: Receipt) -> None:
+        """Delete the message of ``receipt``. See :class:`Deletes`."""
+        ts, channel = _place(receipt)
+        answer = await self._ask("chat.delete", {"channel": channel, "ts": ts})
+        self.pace.answered()
+        if not is_done(answer):
+            error = failure(answer, pace=self._limits, own_channel=channel == self._channel, repeatable=True)
+            raise _told(error, self.pace)
+
     async def ask(self) -> str:
         """Ask Slack for the bot and the channel. See :class:`Asks`. A webhook has no such question."""
         return await ask(self._ask, self._channel, pace=self._limits)
@@ -224,5 +233,5 @@ def _place(previous: Receipt) -> tuple[str, str]:
     """The ``ts`` and the channel of a message. Raises before anything is sent if the receipt names no such place."""
     ts, channel = previous.message_id or "", previous.channel_id or ""
     if previous.platform != "slack" or not is_timestamp(ts) or not is_channel(channel):
-        raise DestinationError("The message cannot be edited: its receipt holds no id of a Slack message.", outcome="rejected")
+        raise DestinationError("The message cannot be changed: its receipt holds no id of a Slack message.", outcome="rejected")
     return ts, channel

@@ -37,7 +37,8 @@ __all__ = ["TelegramDestination", "is_whole", "new_session", "payload"]
 
 _log = logging.getLogger("perscom_adapters")
 
-_EDIT = "editMessageText"
+_DELETE = "deleteMessage"
+_CHANGES = ("editMessageText", _DELETE)
 _BRISK = 1.0  # a chat takes about one message a second
 _CAREFUL = 3.0  # and a group 20 a minute
 _ANSWERED = "reply:"  # in front of the number of the message that begins a thread where there are no topics
@@ -127,6 +128,15 @@ class TelegramDestination:
             refused=refused,
         )
 
+    async def delete(self, receipt: Receipt) -> None:
+        """Delete the message of ``receipt``, within the two days for which Telegram lets a bot do so. See :class:`Deletes`."""
+        message_id, chat = _place(receipt)
+        answer = await self._ask(_DELETE, {"chat_id": chat, "message_id": message_id})
+        self.pace.answered()
+        if not is_done(answer):
+            own_chat = self._may_be_own(chat)
+            raise self._told(failure(answer, pace=self._limits, own_chat=own_chat, own_topic=True, repeatable=True))
+
     async def open_thread(self, message: Message, *, name: str) -> Receipt:
         """Post ``message`` as the first of a new topic. See :class:`OpensThreads`.
 
@@ -209,7 +219,7 @@ class TelegramDestination:
             SecretURL(f"{self._address.reveal()}/{method}"),
             body=body,
             timeout=self._timeout,
-            repeatable=method == _EDIT or method.startswith("get"),
+            repeatable=method in _CHANGES or method.startswith("get"),
         )
 
 
@@ -224,6 +234,6 @@ def _place(previous: Receipt) -> tuple[int, str]:
     message_id, chat = previous.message_id or "", previous.channel_id or ""
     if previous.platform != "telegram" or not is_number(message_id) or not is_chat(chat):
         raise DestinationError(
-            "The message cannot be edited: its receipt holds no id of a Telegram message.", outcome="rejected"
+            "The message cannot be changed: its receipt holds no id of a Telegram message.", outcome="rejected"
         )
     return int(message_id), chat

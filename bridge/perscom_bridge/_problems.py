@@ -39,9 +39,9 @@ def good_to_know(notes: Iterable[str]) -> list[str]:
     return [f"Good to know: {note}" for note in notes]
 
 
-def count(number: int, thing: str) -> str:
-    """``1 mistake``, ``2 mistakes``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def count(number: int, thing: str, things: str = "") -> str:
+    """``1 mistake``, ``2 mistakes``. ``things``: where it is not ``thing`` with an s."""
+    return f"{number} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

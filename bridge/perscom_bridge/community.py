@@ -20,10 +20,11 @@ from .config import Config, DestinationConfig
 from .directory import SiteDirectory
 from .logs import naming
 from .metrics import Metrics
-from .notices import Notices, Witness
+from .notices import Notices
 from .public import Webhook
 from .refused import RefusedRequests
 from .routing import router_for
+from .signs import Witness
 
 __all__ = ["Community"]
 

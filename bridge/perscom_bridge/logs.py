@@ -31,7 +31,7 @@ def configure_logging(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)  # other people's libraries: only what went wrong
-    for name in ("perscom_receiver", "perscom_adapters", "perscom_bridge"):
+    for name in ("perscom_receiver", "perscom_adapters", "perscom_sender", "perscom_bridge"):
         logging.getLogger(name).setLevel(level)
 
 

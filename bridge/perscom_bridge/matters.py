@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -22,47 +22,47 @@ class Matter(msgspec.Struct, frozen=True, kw_only=True):
 
     events: tuple[Event, ...]
     told: tuple[Told, ...] = ()
-    """What the message stands for already, oldest first; nothing for one that is new."""
-    passing: bool = False
-    """Said once, beside the message that is changed: what follows changes that one."""
+    """What was told before of the same things, or of the same action, oldest first."""
+    previous: Receipt | None = None
+    """The message that is changed: it stands for ``told``. None for one that is new."""
 
     @property
-    def previous(self) -> Receipt | None:
-        """The message to be changed; None where there is none that can be."""
-        return next((receipt for receipt in map(_receipt, reversed(self.told)) if receipt and receipt.message_id), None)
+    def follows(self) -> bool:
+        """Whether it is new only because nothing that was told can be changed: then it is worth saying if it adds something."""
+        return self.previous is None and bool(self.told) and not any(map(_posted_as, self.told))
 
 
 def matters_of(events: tuple[Event, ...], told: Sequence[Told]) -> tuple[Matter, ...]:
     """The messages that the ``events`` of one task are about, of what the destination was ``told`` before.
 
-    Mostly one. But an action may change what was told in several: PERSCOM deletes many records of a member at once; and it may
-    make something beside that, which is new. An event to come that is moved or cancelled is news besides. A digest of several
-    actions is always a message of its own.
+    First those that are changed: PERSCOM deletes many records of a member at once, and a quiet night may change many messages.
+    Then, as one message at most, all that is new; that an event to come is moved or cancelled is news besides. In this order an
+    attempt that fails can be repeated.
     """
-    if not is_one_action(events):
-        return (Matter(events=events),)
     homes = {event.id: home for event in events if (home := _home(event, told)) is not None}
-    posted = dict.fromkeys(message for one in told if (message := _posted_as(one)) is not None)
-    messages = [message for message in posted if message in homes.values()]
-    if not messages:
-        return (Matter(events=events, told=tuple(one for one in told if any(_is_about(one, event) for event in events))),)
-    rest = [event for event in events if event.id not in homes]
-    # A profile is changed by what else was done to the member, and told with it.
-    new = tuple(rest) if any(thing(event) is not None for event in rest) else ()
-    if not new:
-        homes |= {event.id: messages[-1] for event in rest}
+    posted = tuple(dict.fromkeys(message for one in told if (message := _posted_as(one)) is not None))
+    for action in _actions(events):
+        found = {homes[event.id] for event in action if event.id in homes}
+        rest = [event for event in action if event.id not in homes]
+        # A profile is changed by what else was done to the member, and told with it.
+        if found and not any(thing(event) is not None for event in rest):
+            homes |= {event.id: next(message for message in reversed(posted) if message in found) for event in rest}
     changed = [
-        _changed_in(message, tuple(event for event in events if homes.get(event.id) == message), told) for message in messages
+        _changed_in(message, tuple(event for event in events if homes.get(event.id) == message), told)
+        for message in posted
+        if message in homes.values()
     ]
     # Nobody looks up again where a date was announced weeks ago.
-    moved = tuple(event for event in events if event not in new and _moves_what_is_to_come(event))
-    besides = (Matter(events=new), Matter(events=moved, passing=True))
-    return (*changed, *(matter for matter in besides if matter.events))
+    news = tuple(event for event in events if event.id not in homes or _moves_what_is_to_come(event))
+    if not news:
+        return tuple(changed)
+    known = tuple(one for one in told if any(_is_about(one, event) for event in news))
+    return (*changed, Matter(events=news, told=known))
 
 
 def is_one_action(events: Sequence[Event]) -> bool:
     """Whether one action has made all of ``events``."""
-    return len({group_key(event) or event.id for event in events}) == 1
+    return len(_actions(events)) == 1
 
 
 def beginnings(told: Sequence[Event]) -> list[Event]:
@@ -81,7 +81,15 @@ def beginnings(told: Sequence[Event]) -> list[Event]:
 def thing(event: Event) -> tuple[str, object] | None:
     """What can be changed or deleted later, in the message about it."""
     key = event.data.get("id") if isinstance(event.data, dict) else None
-    return None if event.resource in _OWN_NEWS or key is None else (event.resource, str(key))
+    return (event.resource, str(key)) if event.resource not in _OWN_NEWS and isinstance(key, (int, str)) else None
+
+
+def _actions(events: Sequence[Event]) -> Collection[list[Event]]:
+    """The events of each action."""
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        found.setdefault(group_key(event) or event.id, []).append(event)
+    return found.values()
 
 
 def _moves_what_is_to_come(event: Event) -> bool:
@@ -104,7 +112,8 @@ def _home(event: Event, told: Sequence[Told]) -> tuple[str, str] | None:
 def _changed_in(message: tuple[str, str], events: tuple[Event, ...], told: Sequence[Told]) -> Matter:
     # What was posted anew stood in another message before.
     stands = (one for one in told if _posted_as(one) == message or any(_is_same_thing(one, event) for event in events))
-    return Matter(events=events, told=tuple(stands))
+    newest = next(_receipt(one) for one in reversed(told) if _posted_as(one) == message)
+    return Matter(events=events, told=tuple(stands), previous=newest)
 
 
 def _is_about(one: Told, event: Event) -> bool:

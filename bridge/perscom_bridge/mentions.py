@@ -41,8 +41,8 @@ def mentions_for(
 ) -> tuple[Mention, ...]:
     """Whom a message about ``events`` pings at ``destination``: members first, then units, each once.
 
-    A member is the one whom a record, a profile or a submission is about, a unit is theirs. Who wrote it is not pinged, and
-    nobody is for what was deleted or for what an automation's template made.
+    A member is the one whom a record or a profile is about, a unit is theirs. Who wrote it is not pinged. Nobody is for what
+    was deleted, for what an automation's template made, and for a form, whose answers may pose as what names the member.
     """
     known = site.mentions.get(destination.place.platform, Mentions())
     found: list[Mention] = []
@@ -54,7 +54,7 @@ def mentions_for(
 
 
 def _is_about_a_member(event: Event) -> bool:
-    about = event.resource in ("user", "submission") or event.resource.endswith("record")
+    about = event.resource == "user" or event.resource.endswith("record")
     return about and event.action != "deleted" and event.template is None
 
 
@@ -66,7 +66,7 @@ def _members(event: Event, known: Mentions, directory: Directory | None) -> Iter
     if not isinstance(number, int) or isinstance(number, bool):
         return
     mentioned = known.members.get(number)
-    # A relation that was loaded for another user, or an answer of a form that has its name, is nobody's account.
+    # A relation that was loaded for another user is nobody's account.
     if mentioned is None and known.linked and user.get("id") == number and isinstance(user.get("discord_user_id"), str):
         mentioned = user["discord_user_id"]
     if mentioned is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -16,23 +16,20 @@ from typing import Final
 
 import msgspec
 
-from perscom_adapters import Destination, Message, Paragraph, Text
-from perscom_receiver import DestinationError, Refusal, SQLiteInbox, Unavailable
+from perscom_adapters import Destination, Message, Paced, Paragraph, Text
+from perscom_receiver import DestinationError, SQLiteInbox, Unavailable
 from perscom_receiver.queue import Connection
 
-from . import conditions, wording
 from .config import Config
-from .overview import read_overview
 from .quiet import quiet_until
-from .recent import Burst, Recent
-from .trouble import HOUR, GivenUp, Signs, Told, Trouble, compare, off, troubles
+from .sentences import Sentences
+from .signs import Witness
+from .trouble import HOUR, Told, Trouble, compare
 
-__all__ = ["Notices", "Witness"]
+__all__ = ["Notices"]
 
 EVERY: Final = 30.0
 """Seconds between two looks; what begins between them is told in one message."""
-SPAN: Final = 600.0
-"""Seconds of calls and failures that are looked at."""
 MOST: Final = 6
 """Messages in an hour. What comes beyond waits, and is told together."""
 AFTER_FAILURE: Final = 300.0
@@ -41,55 +38,12 @@ GRACE: Final = 5.0
 """Seconds for a message that is being posted when the service stops. One that is cut off is posted again."""
 MOST_TOLD: Final = 10
 """Troubles in one message."""
-_DAY: Final = 86_400.0
-_NEWEST_DEAD: Final = 1000
 _RED: Final = 0xC0392B
 _GREEN: Final = 0x2ECC71
 _TABLE: Final = """CREATE TABLE IF NOT EXISTS trouble_told (
     site TEXT NOT NULL, key TEXT NOT NULL, told TEXT NOT NULL, PRIMARY KEY (site, key))"""
-_GIVEN_UP: Final = (
-    "SELECT count(*), max(id) FROM (SELECT id, settled FROM task WHERE lane ="
-    " (SELECT id FROM lane WHERE site = ? AND queue = ? AND name = ?) AND state = 3 ORDER BY id DESC LIMIT ?) AS newest"
-    " WHERE settled > ?"
-)
 
 _log = logging.getLogger("perscom_bridge")
-
-
-class Witness:
-    """Sees what happens in a community and is in no database; by the clock of its ``inbox``."""
-
-    def __init__(self, inbox: SQLiteInbox) -> None:
-        self._inbox = inbox
-        self._refused: Recent[str] = Recent(inbox.now, SPAN)
-        self._unstored: Recent[None] = Recent(inbox.now, SPAN)
-        self._failed: Recent[tuple[str, str]] = Recent(inbox.now, SPAN)
-
-    def refused(self, refusal: Refusal, cause: str) -> None:
-        """A call was refused for the ``cause`` that the log tells."""
-        if not isinstance(refusal, Unavailable):  # which is not about the call, and is seen by its status
-            self._refused.note(type(refusal).__name__, cause)
-
-    def unstored(self) -> None:
-        """A call was answered with 503."""
-        self._unstored.note(None)
-
-    def posted(self, destination: str, outcome: str) -> None:
-        """An attempt to post has ended. Of interest are those that a condition or a wording of the operator's spoiled."""
-        if outcome in (conditions.FAILED, wording.FAILED):
-            self._failed.note((destination, outcome))
-
-    def signs(self, destinations: Collection[str]) -> Signs:
-        """All there is to know of them, with what the database tells. Blocks for some queries."""
-        overview = read_overview(self._inbox, 0)
-        return Signs(
-            lanes=[lane for lane in overview.lanes if lane.name in destinations],
-            health=overview.health,
-            given_up=self._inbox.database.read(partial(_given_up, self._inbox, destinations)),
-            refused=self._refused.bursts(),
-            unstored=self._unstored.bursts().get(None, Burst(0)).count,
-            failed=self._failed.bursts(),
-        )
 
 
 class Notices:
@@ -101,6 +55,8 @@ class Notices:
         self._config = config
         self._destination = destination
         self._names = [one.name for one in config.destinations]
+        (self._own,) = (one for one in config.destinations if one.name == destination.name)
+        self._sentences = Sentences(self._own.language or config.site.language)
         self._told: dict[str, Told] | None = None
         self._posted: deque[float] = deque()
         self._not_before = float("-inf")
@@ -121,19 +77,18 @@ class Notices:
     async def look(self) -> None:
         """Tell what is new and what is over, if there is any of it. Raises Unavailable when the database cannot be used.
 
-        Not while the destination itself is off: then the log and the page alone say so, and what is still true is told when it
-        is on again.
+        Not while the destination itself is off, or rests: then the log and the page alone say so, and what is still true is
+        told when it is on again.
         """
         database, site, name = self._inbox.database, self._inbox.site, self._destination.name
         if self._told is None:
             self._told = await database.awrite(partial(_load, site))
         now = self._inbox.now()
         signs = await asyncio.to_thread(self._witness.signs, self._names)
-        present = [trouble for trouble in troubles(signs) if trouble.key != off(name)]
-        new, over, after = compare(self._told, present, now)
+        new, over, after = compare(self._told, self._sentences.troubles(signs, name), now)
         if new or over:
             is_off = any(lane.name == name and lane.paused is not None for lane in signs.lanes)
-            if is_off or not self._may_post(now) or not await self._post(new, over, now):
+            if is_off or not self._may_post(now) or not await self._is_rested() or not await self._post(new, over, now):
                 return
         if after != self._told:
             self._told = after
@@ -144,38 +99,66 @@ class Notices:
             self._posted.popleft()
         return now >= self._not_before and len(self._posted) < MOST
 
-    async def _post(self, new: Sequence[Trouble], over: Sequence[Told], now: float) -> bool:
+    async def _is_rested(self) -> bool:
+        """Wait out the pause between two messages. False where it is longer: it is up to the platform, or to an outage."""
+        _, until = await self._inbox.database.aread(self._lane)
+        rest = until - self._inbox.now()
+        if rest > GRACE:
+            return False
+        await asyncio.sleep(max(0.0, rest))
+        return True
+
+    async def _post(self, new: Collection[Trouble], over: Collection[Told], now: float) -> bool:
         """Post one message. False when that has to be tried again."""
-        name = self._destination.name
-        message = self._message(new, over, now)
-        sentences = " ".join([*(trouble.text for trouble in new), *(one.trouble.over for one in over)])
+        name, sentences = self._destination.name, self._sentences.of(new, over)
+        message = self._message(sentences, now, trouble=bool(new))
         self._posted.append(now)
         try:
             await self._destination.send(message)
         except DestinationError as error:
             self._not_before = now + (AFTER_FAILURE if error.retry_after is None else error.retry_after)
-            _log.error("%s was not told of trouble: %s What there was to say: %s", name, error, sentences)
+            _log.error("%s was not told of trouble: %s What there was to say: %s", name, error, " ".join(sentences))
             if error.outcome == "permanent":
                 await self._switch_off(str(error))
+            elif error.retry_after is not None:
+                await self._rest(error.retry_after, error.pace)
             # What is unclear may stand there, and what is rejected will never: neither is sent a second time.
             return error.outcome not in ("retry", "permanent")
-        _log.info("told in %s: %s", name, sentences)
+        _log.info("told in %s: %s", name, " ".join(sentences))
+        if isinstance(self._destination, Paced):
+            await self._rest(self._destination.pace.rest, self._destination.pace.path)
         return True
 
-    def _message(self, new: Sequence[Trouble], over: Sequence[Told], now: float) -> Message:
-        config, at = self._config, datetime.fromtimestamp(now, UTC)
-        (quiet,) = (one.quiet for one in config.destinations if one.name == self._destination.name)
-        sentences = [*(trouble.text for trouble in new), *(one.trouble.over for one in over)]
+    def _message(self, sentences: list[str], now: float, *, trouble: bool) -> Message:
+        config, quiet = self._config, self._own.quiet
         if len(sentences) > MOST_TOLD:
-            sentences[MOST_TOLD:] = [f"And {len(sentences) - MOST_TOLD} more: the status page has them all."]
+            sentences = [*sentences[:MOST_TOLD], self._sentences.more(len(sentences) - MOST_TOLD)]
         who = "perscom-bridge" if config.community is None else f"perscom-bridge, {config.community}"
+        at = datetime.fromtimestamp(now, UTC)
         return Message(
             word="trouble",
-            title=f"{who}: {'trouble' if new else 'mended'}",
+            title=self._sentences.title(who, trouble=trouble),
             blocks=tuple(Paragraph((Text(sentence),)) for sentence in sentences),
-            color=_RED if new else _GREEN,
+            color=_RED if trouble else _GREEN,
             silent=quiet is not None and quiet_until(at, quiet, config.site.zone) is not None,
         )
+
+    def _lane(self, connection: Connection) -> tuple[int | None, float]:
+        """The id of the destination's lane, and until when it rests."""
+        key = (self._inbox.site, self._inbox.queue.name, self._destination.name)
+        statement = "SELECT id, not_before FROM lane WHERE site = ? AND queue = ? AND name = ?"
+        return connection.execute(statement, key).fetchone() or (None, 0.0)
+
+    async def _rest(self, seconds: float, pace: str | None) -> None:
+        """Let the messages of events rest, too, as after one of their own."""
+
+        def rest(connection: Connection) -> None:
+            lane, _ = self._lane(connection)
+            if lane is not None:
+                self._inbox.queue.rest(connection, lane, self._inbox.now() + seconds, pace)
+
+        with suppress(Unavailable):  # then the platform will say so once more
+            await self._inbox.database.awrite(rest)
 
     async def _switch_off(self, reason: str) -> None:
         """As the worker does it with a destination that is gone: for all that is posted there, and seen on the page."""
@@ -195,18 +178,6 @@ class Notices:
                 _log.warning("Nobody can be told of trouble: %s", error)
             except Exception:  # noqa: BLE001 - the log has it all, and messages go on
                 _log.exception("Telling of trouble has failed and is tried again")
-
-
-def _given_up(inbox: SQLiteInbox, destinations: Collection[str], connection: Connection) -> list[GivenUp]:
-    """Of each destination the messages that were given up within a day, as far as its newest thousand go."""
-    found, since = [], inbox.now() - _DAY
-    for name in destinations:
-        lane = (inbox.site, inbox.queue.name, name)
-        number, newest = connection.execute(_GIVEN_UP, (*lane, _NEWEST_DEAD, since)).fetchone()
-        if number:
-            (error,) = connection.execute("SELECT error FROM task WHERE id = ?", (newest,)).fetchone()
-            found.append(GivenUp(name, number, error or "nobody knows."))
-    return found
 
 
 def _load(site: str, connection: Connection) -> dict[str, Told]:

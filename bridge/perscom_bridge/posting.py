@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from perscom_adapters import (
     Destination,
     Directory,
     Message,
+    MessageGone,
     Paced,
     Receipt,
     group_key,
@@ -31,7 +31,7 @@ from . import wording
 from .config import DestinationConfig, Site
 from .matters import Matter, beginnings, is_one_action, matters_of, thing
 from .mentions import mentions_for
-from .parts import parts_of
+from .parts import Parts, rest
 from .quiet import quiet_until
 from .threads import Threads
 
@@ -83,6 +83,7 @@ class Poster:
         self._known = known
         self._now = now
         self._threads = threads
+        self._parts = Parts(config, destination)
 
     def grouped(self, event: Event) -> Group | None:
         """What ``event`` is posted together with: the rest of its action, or all of a night that is held until the morning."""
@@ -95,84 +96,69 @@ class Poster:
         return Group(key, window=window, spread=GROUP_WINDOW.total_seconds()) if key is not None and window else None
 
     async def post(self, event: Event, context: Context) -> Done | None:
-        """Post a task, or change what was posted about the same thing. Raises DestinationError."""
-        receipts: list[Receipt] = []
-        lasting: list[Receipt] = []
+        """Post a task, or change what was posted about the same things. Raises DestinationError."""
+        receipts: dict[str, Receipt | None] = {}
         for matter in matters_of((event, *context.others), context.told):
-            if receipts:
-                await self._rest()
-            if (receipt := await self._tell(matter)) is not None:
-                receipts.append(receipt)
-                lasting += [] if matter.passing else [receipt]
-        if not receipts:
+            if any(receipts.values()):
+                await rest(self._destination)
+            receipt = await self._tell(matter)
+            # What changes a message and is news besides belongs to the message that it changes.
+            receipts = {one.id: receipt for one in matter.events} | receipts
+        sent = [receipt for receipt in receipts.values() if receipt is not None]
+        if not sent:
             return None
-        rest = self._destination.pace.rest if isinstance(self._destination, Paced) else 0.0
-        refused = next((receipt.refused for receipt in receipts if receipt.refused), None)
-        # Of several messages each keeps its first receipt: one for all of them would lead what follows to the wrong one.
-        only = lasting[0] if len(lasting) == 1 else None
-        return Done(receipt=only, rest=rest, flaw=refused and f"Sent as plain text. {refused}")
+        pause = self._destination.pace.rest if isinstance(self._destination, Paced) else 0.0
+        refused = next((receipt.refused for receipt in sent if receipt.refused), None)
+        return Done(receipts=receipts, rest=pause, flaw=refused and f"Sent as plain text. {refused}")
 
     async def _tell(self, matter: Matter) -> Receipt | None:
         message = await self._message(matter)
-        if message is None:
-            self._posted(self._config.name, "nothing to say")
-            return None
         try:
-            receipt = await self._send(message, matter.previous, matter.events)
+            receipt = None if message is None else await self._send(message, matter)
         except DestinationError as error:
             self._posted(self._config.name, error.outcome)
             raise
-        self._posted(self._config.name, "sent")
+        self._posted(self._config.name, "nothing to say" if receipt is None else "sent")
         return receipt
 
-    async def _send(self, message: Message, previous: Receipt | None, events: Sequence[Event]) -> Receipt:
-        if previous is not None:
+    async def _send(self, message: Message, matter: Matter) -> Receipt | None:
+        """The receipt; None where there was nothing but to strike, and the message is there no more."""
+        if matter.previous is not None:
             try:
-                return await self._destination.send(message, previous=previous)
+                return await self._parts.change(message, matter.previous)
             except DestinationError as error:
                 if error.outcome != "rejected":
                     raise
-                _log.info("%s: the message to be changed is gone, so it is posted anew (%s)", self._config.name, error)
-                await self._rest()
-        first, *rest = parts_of(message, self._config)
-        if self._threads is None:
-            receipt = await self._destination.send(first)
-        else:
-            receipt = await self._threads.post(first, events, one_action=is_one_action(events))
-        for part in rest:
-            await self._rest()
-            try:
-                await self._destination.send(part, thread=receipt.thread_id)
-            except DestinationError as error:
-                # The message itself is there: it must not be posted a second time for the sake of its end.
-                _log.error("%s: the rest of a long message is not posted: %s", self._config.name, error)
-                break
-        return receipt
+                takes_back = message.struck or all(event.action == "deleted" for event in matter.events)
+                if takes_back and isinstance(error, MessageGone):
+                    return None
+                _log.info("%s: a message that cannot be changed is posted anew (%s)", self._config.name, error)
+            await rest(self._destination)
+        return await self._parts.post(message, partial(self._begin, matter.events))
 
-    async def _rest(self) -> None:
-        """Between two messages of one task: as long as the platform wants to be left alone."""
-        if isinstance(self._destination, Paced):
-            await asyncio.sleep(self._destination.pace.rest)
+    async def _begin(self, events: Sequence[Event], message: Message) -> Receipt:
+        if self._threads is None:
+            return await self._destination.send(message)
+        return await self._threads.post(message, events, one_action=is_one_action(events))
 
     async def _message(self, matter: Matter) -> Message | None:
         events, known = matter.events, [one.event for one in matter.told]
-        editable = matter.previous is not None
-        directory = None if self._known is None else await self._known.before([*known, *events])
+        anew = matter.previous is None
+        past = events if anew and not is_one_action(events) else [*known, *events]
+        directory = None if self._known is None else await self._known.before(past)
         try:
-            message = self._said(events, known, directory, editable=editable)
+            message = self._said(matter, known, directory)
         except Exception:  # noqa: BLE001 - a mistake of ours must not hold up what comes after it: this one is put aside, visibly
             _log.exception("%s: no message could be made of %s %s", self._config.name, events[0].id[:12], events[0].name)
             raise DestinationError("No message could be made of it (see the log).", outcome="rejected") from None
         if message is None:
             return None
         if not message.struck:
-            mentions = mentions_for([*known, *events] if editable else events, self._config, self._site, directory)
+            mentions = mentions_for(events if anew else [*known, *events], self._config, self._site, directory)
             message = msgspec.structs.replace(message, mentions=mentions)
         return linked(message if self._quiet_until() is None else msgspec.structs.replace(message, silent=True), self._site.url)
 
-    def _said(
-        self, events: Sequence[Event], known: Sequence[Event], directory: Directory | None, *, editable: bool
-    ) -> Message | None:
+    def _said(self, matter: Matter, known: Sequence[Event], directory: Directory | None) -> Message | None:
         language = self._config.language or self._site.language
         reword = partial(
             wording.in_own_words,
@@ -189,16 +175,18 @@ class Poster:
             "reword": reword,
         }
         group, digest, late = (partial(render, **how) for render in (render_group, render_digest, render_late))
-        if not known:
-            return (group if is_one_action(events) else digest)(events)
-        if not is_one_action(beginnings(known)):
-            return _left(digest, known, events) if editable else group(events)
+        events, one_thing = matter.events, is_one_action(beginnings(known))
+        if matter.previous is None:
+            if not is_one_action(events):
+                return digest(events, told=known)
+            says_nothing = matter.follows and one_thing and late(known, events) is None
+            return None if says_nothing else group(events, told=known)
+        if not one_thing:
+            return _left(digest, known, events)
         changed = late(known, events)
-        if changed is None or not editable:
-            return changed and group(events)
         said = {thing(event) for event in known} - {None}
-        rest = [event for event in events if event.action != "deleted"]
-        if said and said <= {thing(event) for event in events if event not in rest} and group(rest) is None:
+        left = [event for event in events if event.action != "deleted"]
+        if changed and said and said <= {thing(event) for event in events if event not in left} and group(left) is None:
             first = group(known)
             return changed if first is None else struck(first)
         return changed

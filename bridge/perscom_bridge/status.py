@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from perscom_receiver import Unavailable
+from perscom_receiver import SQLiteInbox, Unavailable
 from perscom_receiver.queue import Database
 
 from .community import Community
@@ -59,7 +59,8 @@ def status_app(
             for one, overview in zip(communities, await overviews(), strict=True)
         ]
         failed = {one.config.key: one.metrics.failed for one in communities}
-        return template.render(communities=parts, unserved=unserved, failed=failed)
+        waiting = await asyncio.to_thread(undelivered, communities[0].inbox)
+        return template.render(communities=parts, unserved=unserved, undelivered=waiting, failed=failed)
 
     async def root(request: Request) -> Response:
         return HTMLResponse(await (page or own_page)(), headers=_HEADERS)
@@ -103,11 +104,22 @@ async def readiness(communities: Sequence[Community]) -> list[str]:
         healths = [(one, await one.inbox.ahealth()) for one in communities]
     except Unavailable as error:
         return [f"The database cannot be used: {error}"]
-    return [
+    unhandled = [
         one.told(f"Events wait since {health.oldest:.0f} s and no worker handles them.")
         for one, health in healths
         if not health.worked
     ]
+    return [*unhandled, *await asyncio.to_thread(undelivered, inbox)]
+
+
+def undelivered(inbox: SQLiteInbox) -> list[str]:
+    """A sentence when a sender has the same file and nobody delivers what it published."""
+    from perscom_sender import Sender  # only where somebody asks
+
+    health = Sender(inbox.database, now=inbox.now).health()
+    if health.worked:
+        return []
+    return [f"Deliveries wait since {health.overdue:.0f} s and nobody sends them. Start it: perscom-bridge deliveries run"]
 
 
 class Changes:

@@ -6,7 +6,6 @@ forgotten long before the last promotion.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from perscom_adapters import Destination, Message, OpensThreads, Paced, Receipt, word_of
+from perscom_adapters import Destination, Message, OpensThreads, Receipt, word_of
 from perscom_receiver import DestinationError, Event, Unavailable
+
+from .parts import rest
 
 if TYPE_CHECKING:
     from perscom_receiver import SQLiteInbox
@@ -79,8 +80,7 @@ class Threads:
             if error.outcome != "rejected":
                 raise
             _log.info("%s: the thread of a member takes nothing more, so a new one begins (%s)", self._key[1], error)
-        if isinstance(self._destination, Paced):
-            await asyncio.sleep(self._destination.pace.rest)
+        await rest(self._destination)
         return None
 
     async def _find(self, member: int) -> str | None:
@@ -132,6 +132,8 @@ def _write(statement: str, row: Sequence[object], connection: Connection) -> Non
 
 
 def _member(event: Event) -> int | None:
-    data = event.data if isinstance(event.data, dict) else {}
+    """The member by PERSCOM's number. One in an answer to a form is a text, and in what a template wrote anything."""
+    data = event.data if isinstance(event.data, dict) and event.template is None else {}
     number = data.get("id" if event.resource == "user" else "user_id")
-    return number if type(number) is int and number in _IDS else None
+    about = event.resource in ("user", "submission") or event.resource.endswith("record")
+    return number if about and type(number) is int and number in _IDS else None

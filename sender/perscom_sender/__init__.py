@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 from perscom_receiver import is_public_address, php_json, sign
 
 if TYPE_CHECKING:
+    from ._automations import Automations, Run
+    from ._health import Health, Standing
     from ._notices import Notice
     from ._sender import Sender
     from ._settle import Breaking
     from ._subscriptions import Subscriptions
     from ._thread import SenderThread
+    from .automations import Automation
     from .log import Attempt, Delivery, Log
     from .schedule import PERSCOM_SCHEDULE, STANDARD_SCHEDULE, Schedule
     from .signing import SignedRequest, Signer, new_secret
@@ -32,15 +35,20 @@ __all__ = [
     "STANDARD_SCHEDULE",
     "Answer",
     "Attempt",
+    "Automation",
+    "Automations",
     "Breaking",
     "Delivery",
+    "Health",
     "Log",
     "Notice",
+    "Run",
     "Schedule",
     "Sender",
     "SenderThread",
     "SignedRequest",
     "Signer",
+    "Standing",
     "Subscription",
     "Subscriptions",
     "Transport",
@@ -56,15 +64,20 @@ _LAZY = {
     "STANDARD_SCHEDULE": "schedule",
     "Answer": "transport",
     "Attempt": "log",
+    "Automation": "automations",
+    "Automations": "_automations",
     "Breaking": "_settle",
     "Delivery": "log",
+    "Health": "_health",
     "Log": "log",
     "Notice": "_notices",
+    "Run": "_automations",
     "Schedule": "schedule",
     "Sender": "_sender",
     "SenderThread": "_thread",
     "SignedRequest": "signing",
     "Signer": "signing",
+    "Standing": "_health",
     "Subscription": "subscription",
     "Subscriptions": "_subscriptions",
     "Transport": "transport",

@@ -1,4 +1,4 @@
-"""What is wrong with an automation, told when it is made: its template, its condition, and which texts Jinja2 understands."""
+"""What is wrong with an automation, told when it is stored: its template, its condition, and which texts Jinja2 understands."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import msgspec
 
 from perscom_receiver import ConfigurationError, php_json
 
+from ._spellings import Mistake
+
 if TYPE_CHECKING:
     from .automations import Automation
 
-__all__ = ["decoded", "language", "mistakes"]
+__all__ = ["check", "decoded", "language", "unrendered"]
 
 LONGEST_TEMPLATE: Final = 65_536
 """Bytes of a template as JSON."""
 _DEEPEST = 64
 """Levels of a template."""
+_MOST_TEXTS = 256
+"""Texts of a template that are rendered: each is compiled once, and kept."""
 
 
 def language() -> ModuleType:
@@ -41,36 +45,48 @@ def decoded(template: Mapping[str, Any] | list[Any] | str | None) -> Any:
     return msgspec.json.decode(template) if template.strip() else None
 
 
-def mistakes(given: Automation) -> Iterator[str]:
-    """Each as the end of a sentence, with what to write instead."""
-    if (
-        not isinstance(given.trigger, str)
-        or not given.trigger
-        or len(given.trigger) > 255
-        or set(given.trigger) & set("*?[ \t\n")
-    ):
+def check(given: Automation) -> None:
+    """Raises ConfigurationError for an automation that cannot work, with what to write instead."""
+    for mistake in _mistakes(given):
+        raise ConfigurationError(f"The automation {given.name!r}: {mistake}" if given.name else f"An automation: {mistake}")
+
+
+def unrendered(template: Any) -> list[str]:
+    """Which texts of a template go out as they stand, and why. Of one that was checked."""
+    found = ((path, language().string(text)) for _, path, text in _texts(template) if "{{" in text)
+    return [f"{path} goes out unrendered: {why}" for path, why in found if isinstance(why, str)]
+
+
+def _mistakes(given: Automation) -> Iterator[str]:
+    """Each as the end of a sentence."""
+    if not _is_text(given.trigger, 255) or not given.trigger or set(given.trigger) & set("*?[ \t\n"):
         yield "its trigger is the name of one event, such as rankrecord.created. For several events make several automations."
     elif given.trigger == "webhook.test":
         yield "PERSCOM runs none on webhook.test. Send a test with the sender's test()."
-    if not _names_one(given.subscription):
-        yield "its subscription is the id or the name of one."
-    if isinstance(given.priority, bool) or not isinstance(given.priority, int):
+    if not _is_whole(given.subscription) or given.subscription < 1:
+        yield "its subscription is the id of one, such as sender.subscriptions.add(...).id."
+    if not _is_whole(given.priority):
         yield "its priority is a whole number; higher ones run first."
     if not isinstance(given.enabled, bool):
         yield "enabled is true or false."
-    if not isinstance(given.name, str) or len(given.name) > 255:
+    if not _is_text(given.name, 255):
         yield "its name is a text of at most 255 characters."
-    if given.condition is not None and not isinstance(given.condition, str):
+    if given.condition is not None and not _is_text(given.condition, LONGEST_TEMPLATE):
         yield "its condition is a text."
     elif given.condition and given.condition.strip():
         yield from _said(language().condition, given.condition, "its condition")
     yield from _mistakes_in_template(given.template)
 
 
-def _names_one(subscription: object) -> bool:
-    if isinstance(subscription, str):
-        return 0 < len(subscription) <= 255 and subscription.isprintable()  # which no half of a surrogate pair is
-    return isinstance(subscription, int) and not isinstance(subscription, bool) and 0 < subscription < 2**63
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def _is_text(value: object, longest: int) -> bool:
+    try:
+        return isinstance(value, str) and len(value) <= longest and value.encode() is not None
+    except UnicodeEncodeError:  # half of a surrogate pair, which no database takes
+        return False
 
 
 def _mistakes_in_template(template: Any) -> Iterator[str]:
@@ -88,12 +104,15 @@ def _mistakes_in_template(template: Any) -> Iterator[str]:
     elif size > LONGEST_TEMPLATE:
         yield f"its template has more than {LONGEST_TEMPLATE} bytes. Make it shorter."
     else:
-        for depth, path, text in _texts(value):
-            if depth > _DEEPEST:
-                yield f"its template is nested deeper than {_DEEPEST} levels."
-                return
-            if "{{" in text:
-                yield from _said(language().string, text, f"its template, at {path},")
+        texts = list(_texts(value))
+        if any(depth > _DEEPEST for depth, _, _ in texts):
+            yield f"its template is nested deeper than {_DEEPEST} levels."
+        elif sum("{{" in text for _, _, text in texts) > _MOST_TEXTS:
+            yield f"its template has more than {_MOST_TEXTS} texts to render. Join some of them."
+        else:
+            for _, path, text in texts:
+                if "{{" in text:
+                    yield from _said(language().string, text, f"its template, at {path},")
 
 
 def _texts(template: Any) -> Iterator[tuple[int, str, str]]:
@@ -112,5 +131,5 @@ def _texts(template: Any) -> Iterator[tuple[int, str, str]]:
 def _said(prepare: Callable[[str], object], source: str, what: str) -> Iterator[str]:
     try:
         prepare(source)
-    except language().Mistake as mistake:
+    except Mistake as mistake:
         yield f"{what} cannot be used. {mistake}"

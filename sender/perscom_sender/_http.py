@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import version
-from typing import Final
+from math import inf
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from perscom_receiver import AddressGuard, AddressRefused, DeliveryError
@@ -25,10 +28,27 @@ CONNECT_TIMEOUT: Final = 5.0
 """Seconds until a connection must stand, TLS included."""
 KEEP_ALIVE: Final = 1.5
 """Seconds that an idle connection is kept. Servers close them after 2 s or more; what is sent at that moment has failed."""
-LARGEST_ANSWER: Final = 256 * 1024
-"""Bytes of an answer that are read. An endpoint that has more to say is none for events."""
+LARGEST_ANSWER: Final = 2 * 1024 * 1024
+"""Bytes of an answer that are read, headers and all. An endpoint that has more to say is none for events."""
+MOST_HINTS: Final = 16
+"""Answers before the answer (1xx) that are skipped. Nothing that is sent here asks for any."""
+PIECE: Final = 4096
+"""Bytes of an answer that are looked at before it is asked whether they are enough."""
+WINDOW: Final = 32 * 1024
+"""Bytes that the system takes of an answer before they are asked for. It would take megabytes, for each of 900 connections."""
+MOST_ADDRESSES: Final = 32
+"""Addresses of one name that are tried. Whoever owns a name may give it thousands, and trying them takes time."""
 LOOKUPS: Final = 64
 """Names that are looked up at once. For one that nobody answers for the system waits up to half a minute."""
+_FLAWS: Final = {
+    9: "is not valid yet",
+    10: "has expired",
+    18: "is signed by nobody but itself",
+    19: "leads to nobody who is trusted here",
+    20: "is signed by nobody who is known here, or its server leaves out those in between",
+    62: "is for other names",
+    64: "is for other addresses",
+}
 USER_AGENT: Final = f"perscom-receiver/{version('perscom-receiver')}"
 
 
@@ -50,34 +70,42 @@ class AiohttpTransport:
         try:
             async with session.request(
                 request.method,
-                URL(request.url, encoded=True),
+                _url(request.url),
                 data=request.body or None,
                 headers=request.headers,
-                timeout=aiohttp.ClientTimeout(total=timeout, connect=min(CONNECT_TIMEOUT, timeout)),
+                timeout=_limits(timeout),
                 allow_redirects=False,
             ) as response:
-                return Answer(response.status, response.headers, await _read(response))
+                return Answer(response.status, response.headers, await _head(response))
         except Exception as error:  # noqa: BLE001 - whatever a hostile answer makes of it, it is one failed try
             failure = _failure(error, timeout)
         raise failure  # out here, where no exception is being handled: it must not become the context of this one
 
     def _open(self) -> aiohttp.ClientSession:
         self._names = _Names()
+        connector = aiohttp.TCPConnector(
+            limit=0,  # how many run at once is decided before
+            keepalive_timeout=KEEP_ALIVE,
+            socket_factory=self._open_socket,
+            resolver=self._names,
+            ssl=self._tls or True,
+        )
+        connector._factory = partial(_Connection, loop=asyncio.get_running_loop())  # type: ignore[assignment]  # invariant
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # how many run at once is decided before
-                keepalive_timeout=KEEP_ALIVE,
-                socket_factory=self._guard.open_socket,
-                resolver=self._names,
-                ssl=self._tls or True,
-            ),
+            connector=connector,
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             skip_auto_headers=("Accept",),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # a body that grows while it is read would escape the limit
             trust_env=False,
         )
+        self._session._retry_connection = False  # it would send a GET twice, when the connection was an old one
         return self._session
+
+    def _open_socket(self, found: tuple[Any, ...]) -> socket.socket:
+        opened = self._guard.open_socket(found)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
+        return opened
 
     async def close(self) -> None:
         """Close the connections."""
@@ -87,6 +115,24 @@ class AiohttpTransport:
         names, self._names = self._names, None
         if names is not None:
             await names.close()
+
+
+def _url(text: str) -> URL:
+    try:
+        url = URL(text, encoded=True)
+        whole = url.raw_host and url.port
+    except ValueError:
+        whole = None
+    if not whole:
+        raise aiohttp.InvalidURL(text)
+    return url
+
+
+@lru_cache
+def _limits(timeout: float) -> aiohttp.ClientTimeout:
+    # `connect` holds for the look-up of the name and all addresses together; a connection that stands needs no timer for it.
+    # `ceil_threshold`: else what is longer than 5 s would end at a whole second of the clock, up to a second late.
+    return aiohttp.ClientTimeout(total=timeout, connect=min(CONNECT_TIMEOUT, timeout), ceil_threshold=inf)
 
 
 class _Names(AbstractResolver):
@@ -104,51 +150,94 @@ class _Names(AbstractResolver):
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         return [
             ResolveResult(hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=flags)
-            for kind, _, protocol, _, address in found
+            for kind, _, protocol, _, address in found[:MOST_ADDRESSES]
         ]
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+class _Connection(ResponseHandler):
+    """Takes an answer up to its limits, whatever it is made of: the memory and the time of all are shared.
+
+    aiohttp by itself skips 1xx answers without an end, takes chunks of a byte for as long as they come, and waits for more of a
+    body that cannot be read.
+    """
+
+    _bytes = _messages = 0
+
+    def set_response_params(self, **params: Any) -> None:  # a request begins
+        self._bytes = self._messages = 0
+        super().set_response_params(**params)
+
+    def feed_data(self, data: Any, size: int = 0) -> None:  # the headers of an answer are there
+        self._messages += 1
+        super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data) or 1, PIECE):
+            piece = data[start : start + PIECE]
+            self._bytes += len(piece)
+            if self._bytes > LARGEST_ANSWER:
+                self._refuse(f"it answered with more than {LARGEST_ANSWER // 1024**2} MiB; is it the right address?")
+            elif self._messages > MOST_HINTS:
+                self._refuse("it answered with 1xx again and again")
+            else:
+                super().data_received(piece)
+            if (error := self.exception()) is not None:
+                if self._payload is not None and not self._payload.is_eof():
+                    self._payload.set_exception(error)
+                return
+
+    def _refuse(self, why: str) -> None:
+        self.set_exception(DeliveryError(why, kind="protocol"))
+        if self.transport is not None:
+            self.transport.abort()
+
+
+async def _head(response: aiohttp.ClientResponse) -> bytes:
     """The head of the answer. It is read to its end, so that the connection can be used again."""
-    head, size = bytearray(), 0
+    if response.content.at_eof():
+        return b""
+    head = bytearray()
     async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > LARGEST_ANSWER:
-            raise DeliveryError(
-                f"answered with more than {LARGEST_ANSWER // 1024} KiB; is it the right address?", kind="protocol"
-            )
-        if len(head) < ANSWER_HEAD:
-            head += chunk[: ANSWER_HEAD - len(head)]
+        head += chunk[: ANSWER_HEAD - len(head)]
     return bytes(head)
 
 
 def _failure(error: Exception, timeout: float) -> DeliveryError:
-    """The same in words that hold no address: of the exception only the name of its class is used."""
-    kind = type(error).__name__
+    """The same in words that hold no address: of the exception only codes are used, and the name of its class."""
     match error:
         case DeliveryError():
             return error
+        case aiohttp.ConnectionTimeoutError():
+            return DeliveryError(f"no connection stood within {min(CONNECT_TIMEOUT, timeout):g} s", kind="timeout")
         case TimeoutError():
-            text = "no connection stood" if isinstance(error, aiohttp.ConnectionTimeoutError) else "no whole answer came"
-            limit = min(CONNECT_TIMEOUT, timeout) if isinstance(error, aiohttp.ConnectionTimeoutError) else timeout
-            return DeliveryError(f"{text} within {limit:g} s", kind="timeout")
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
-            return DeliveryError(f"its certificate or its TLS is not right ({kind})", kind="tls")
+            return DeliveryError(f"no whole answer came within {timeout:g} s", kind="timeout")
+        case aiohttp.ClientConnectorCertificateError():
+            return DeliveryError(f"its certificate {_flaw(error.certificate_error)}; nothing was sent", kind="tls")
+        case aiohttp.ClientConnectorSSLError():
+            reason = getattr(error.os_error, "reason", None) or "no reason was given"
+            return DeliveryError(f"no TLS connection stood ({reason}); nothing was sent. Does it speak https?", kind="tls")
+        case aiohttp.ClientConnectorDNSError():
+            return DeliveryError("its name has no address", kind="dns")
         case aiohttp.ClientConnectorError(os_error=AddressRefused()):
             return DeliveryError(
                 "it leads into a private network; nothing was sent. If that is meant, name the network in allow=",
                 kind="address",
             )
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno  # None for several addresses with several reasons
+            return DeliveryError(f"it could not be reached{f': {os.strerror(number)}' if number else ''}", kind="connect")
         case aiohttp.InvalidURL():
             return DeliveryError("its address is written in a way that no request is made to; nothing was sent", kind="address")
-        case aiohttp.ClientConnectorDNSError():
-            return DeliveryError("its name has no address", kind="dns")
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | ConnectionResetError():
-            return DeliveryError(f"it closed the connection before the answer was whole ({kind})", kind="closed")
-        case aiohttp.ClientOSError() | OSError():
-            return DeliveryError(f"it could not be reached ({kind})", kind="connect")
+        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError() | OSError():
+            return DeliveryError("it closed the connection before the answer was whole", kind="closed")
         case _:
-            return DeliveryError(f"its answer is no HTTP that can be read ({kind})", kind="protocol")
+            return DeliveryError(f"its answer is no HTTP that can be read ({type(error).__name__})", kind="protocol")
+
+
+def _flaw(error: Exception) -> str:
+    """What is wrong with a certificate, by the number that OpenSSL has for it."""
+    code = getattr(error, "verify_code", 0)
+    return _FLAWS.get(code, f"is not right (OpenSSL's error {code})")

@@ -14,11 +14,11 @@ from typing import Any, Final
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.visitor import NodeTransformer
 
-from ._spellings import sentence
+from ._spellings import Mistake, sentence
 from ._twig import FILTERS
 from ._twig_functions import FUNCTIONS, TESTS
 
-__all__ = ["NAMES", "SETS", "Mistake", "Rewriting"]
+__all__ = ["NAMES", "SETS", "Rewriting"]
 
 NAMES: Final = ("model", "model_type", "model_id", "changes", "causer", "causer_id", "now")
 """What PERSCOM calls the things that a condition or a template may ask for."""
@@ -38,10 +38,6 @@ _LET_THROUGH = frozenset(
         *(nodes.Getitem, nodes.Slice),
     }
 )
-
-
-class Mistake(Exception):
-    """A source that is refused. Its text says what to write."""
 
 
 class Rewriting(NodeTransformer):
@@ -145,6 +141,12 @@ class Rewriting(NodeTransformer):
         return _filtered("joined texts", first, *rest)
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        first = node.ops[0]
+        if len(node.ops) == 1 and first.op in ("in", "notin"):
+            found = _filtered("is in", self.visit(node.expr), self.visit(first.expr))
+            return found if first.op == "in" else nodes.Not(found, lineno=node.lineno)
+        if any(operand.op in ("in", "notin") for operand in node.ops):
+            raise _unknown("part of a chain of comparisons", "in", (), node)
         node.expr = _filtered("to compare", self.visit(node.expr))
         for operand in node.ops:
             operand.expr = _filtered("to compare", self.visit(operand.expr))
@@ -161,10 +163,11 @@ class Rewriting(NodeTransformer):
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
         if node.name not in _FILTERS:
             raise _unknown("filter", node.name, _FILTERS, node)
-        if node.name == "nl2br" and not _is_safe(node.node):
-            node.node = node.node if node.node is None else self.visit(node.node)
-            return node if node.node is None else _refilled(node, _filtered("escaped once", node.node))
-        return self.called(node)
+        unsafe = node.name == "nl2br" and node.node is not None and not _is_safe(node.node)
+        self.called(node)
+        if unsafe:
+            node.node = _filtered("escaped once", node.node)
+        return node
 
     def visit_Test(self, node: nodes.Test) -> nodes.Node:
         if node.name not in _TESTS:
@@ -174,20 +177,26 @@ class Rewriting(NodeTransformer):
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
         match node.node:
             case nodes.Getattr(node=inner, attr="format"):
-                return self.called(nodes.Filter(inner, "date", [*node.args, nodes.Const(None)][:1], [], None, None))
+                given = (node.kwargs, node.dyn_args, node.dyn_kwargs)
+                return self.called(nodes.Filter(inner, "date", [*node.args, nodes.Const(None)][:1], *given))
             case nodes.Name(name=name) if name in _UNKNOWN_TO_PHP:
                 raise Mistake(sentence(_UNKNOWN_TO_PHP[name]))
             case nodes.Name(name=name) if name not in FUNCTIONS:
                 raise _unknown("function", name, FUNCTIONS, node)
             case nodes.Name():
+                _refuse_stars(node)
                 node.args, node.kwargs = [self.visit(one) for one in node.args], [self.visit(one) for one in node.kwargs]
                 return node
         raise _unknown("function", "this", FUNCTIONS, node)
 
-    def called(self, node: Any) -> nodes.Node:
-        if node.dyn_args is not None or node.dyn_kwargs is not None:
-            raise _unknown("argument", "*", (), node)
+    def called(self, node: nodes.Filter | nodes.Test) -> nodes.Node:
+        _refuse_stars(node)
         return self.generic_visit(node)
+
+
+def _refuse_stars(node: nodes.Call | nodes.Filter | nodes.Test) -> None:
+    if node.dyn_args is not None or node.dyn_kwargs is not None:
+        raise _unknown("argument", "*", (), node)
 
 
 def _names(target: nodes.Node) -> Iterator[nodes.Name]:
@@ -206,11 +215,6 @@ def _flat(parts: Iterator[Any]) -> Iterator[nodes.Node]:
 
 def _filtered(name: str, node: Any, *arguments: nodes.Expr) -> nodes.Filter:
     return nodes.Filter(node, name, list(arguments), [], None, None, lineno=node.lineno)
-
-
-def _refilled(node: nodes.Filter, inner: nodes.Expr) -> nodes.Filter:
-    node.node = inner
-    return node
 
 
 def _is_safe(part: nodes.Expr | None) -> bool:

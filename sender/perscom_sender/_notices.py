@@ -7,11 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from perscom_receiver.queue import State, Task
+from perscom_receiver.queue import State
 
-from ._rows import Row
-from ._settle import Settled
-from ._verdict import Verdict
+from ._settle import Settled, Try
 from .subscription import Subscription
 
 __all__ = ["Notice", "tell"]
@@ -26,8 +24,11 @@ class Notice(msgspec.Struct, frozen=True):
     reason: str
 
 
-def tell(row: Row, task: Task, verdict: Verdict, settled: Settled, notice: Callable[[Notice], object]) -> None:
+def tell(ended: Try, settled: Settled, notice: Callable[[Notice], object]) -> None:
     """Write what became of a try into the log of the program, and give notice of a subscription that it disabled."""
+    row, task, verdict = ended.row, ended.task, ended.verdict
+    if settled.result is not None and settled.result.state is State.DONE and not _log.isEnabledFor(logging.INFO):
+        return  # what happens thousands of times a second
     who = f"{task.event.name} {task.event.id[:12]} to subscription {row.subscription.id} ({row.subscription.host})"
     result = settled.result
     if result is None:

@@ -112,8 +112,7 @@ def calculated(operator: str, left: object, right: object) -> int | float:
         case "*":
             return within(one * other)
         case "/":
-            result = one / other
-            return int(one) // int(other) if result.is_integer() and isinstance(one, int) and isinstance(other, int) else result
+            return one // other if isinstance(one, int) and isinstance(other, int) and one % other == 0 else one / other
         case "//":
             return math.floor(one / other)
         case "%":

@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 
 from ._php import Stopped
 
-__all__ = ["DEFAULT_FORMAT", "PARTS", "formatted", "json_text", "moment", "zone"]
+__all__ = ["DEFAULT_FORMAT", "LONGEST_PART", "PARTS", "formatted", "json_text", "moment", "zone"]
 
 DEFAULT_FORMAT: Final = "F j, Y H:i"
 """Twig's own."""
+LONGEST_PART: Final = 32
+"""Letters that one letter of a format becomes, at most."""
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -78,10 +80,10 @@ def zone(name: str) -> tzinfo:
     if name in ("UTC", "Z"):
         return UTC
     found = _offset(name)
-    if found is not None:
-        minutes = int(found[2]) * 60 + int(found[3])
-        return timezone(timedelta(minutes=-minutes if found[1] == "-" else minutes))
     try:
+        if found is not None:
+            minutes = int(found[2]) * 60 + int(found[3])
+            return timezone(timedelta(minutes=-minutes if found[1] == "-" else minutes))
         return ZoneInfo(name)
     except (OSError, ValueError, LookupError):
         raise Stopped("there is no such time zone; name one as Europe/London") from None

@@ -13,13 +13,17 @@ _AT_ONCE = 1000
 
 
 def prune(connection: Connection, store: Store, kept: SQLiteInbox, keep_log: float) -> int:
-    """Forget bodies and the log as ``kept`` does with what an inbox holds, and keys after ``keep_log`` seconds.
+    """Forget bodies and the log as ``kept`` does with what an inbox holds, and keys and runs after ``keep_log`` seconds.
 
     Deliveries that still wait when their body is forgotten have failed. Returns how many rows were changed.
     """
+    oldest = (store.site, store.now() - keep_log, _AT_ONCE)
     keys = connection.execute(
         "DELETE FROM sender_key WHERE site = ? AND key IN"
         " (SELECT key FROM sender_key WHERE site = ? AND published < ? ORDER BY published LIMIT ?)",
-        (store.site, store.site, store.now() - keep_log, _AT_ONCE),
+        (store.site, *oldest),
     ).rowcount
-    return kept.prune(connection, _AT_ONCE) + keys
+    runs = connection.execute(
+        "DELETE FROM sender_run WHERE id IN (SELECT id FROM sender_run WHERE site = ? AND at < ? ORDER BY at LIMIT ?)", oldest
+    ).rowcount
+    return kept.prune(connection, _AT_ONCE) + keys + runs

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Sized
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,12 +16,28 @@ from perscom_receiver.queue import Connection, Queue
 from .schedule import Schedule
 from .subscription import Subscription
 
-__all__ = ["Breaker", "Row", "StoredSecret", "find", "known", "read_all", "remove", "save", "set_width", "wanting"]
+__all__ = [
+    "Breaker",
+    "Recipient",
+    "Row",
+    "StoredSecret",
+    "find",
+    "find_all",
+    "known",
+    "places",
+    "read_all",
+    "remove",
+    "save",
+    "set_width",
+    "wanting",
+]
 
 _COLUMNS = (
     "s.id, s.lane, s.name, s.description, s.url, s.method, s.secrets, s.events, s.waits, s.concurrency, s.rate, s.timeout,"
-    " s.standard, s.failures, s.failing_since, s.trips, s.open_until, lane.paused"
+    " s.ordered, s.standard, s.failures, s.failing_since, s.trips, s.open_until, lane.paused"
 )
+_MOST_KEPT = 4096
+"""Subscriptions that are kept as they were read: each delivery asks for its own one."""
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_waits = msgspec.json.Decoder(tuple[float, ...]).decode
 
@@ -50,6 +68,13 @@ class Breaker(msgspec.Struct, frozen=True):
     """Until when nothing is sent; then one request at a time, until one succeeds."""
 
 
+class Recipient(NamedTuple):
+    """Where an event goes."""
+
+    lane: int
+    ordered: bool
+
+
 class Row(msgspec.Struct, frozen=True):
     """A subscription with what only the sender itself must know of it."""
 
@@ -57,6 +82,11 @@ class Row(msgspec.Struct, frozen=True):
     lane: int
     stored: tuple[StoredSecret, ...]
     breaker: Breaker
+
+    @property
+    def recipient(self) -> Recipient:
+        """It, as one that gets an event."""
+        return Recipient(self.lane, self.subscription.ordered)
 
     @property
     def width(self) -> int:
@@ -69,12 +99,17 @@ class Row(msgspec.Struct, frozen=True):
 
 def find(connection: Connection, site: str, number: int) -> Row | None:
     """The subscription of this number; None when there is none any more."""
-    row = connection.execute(
+    return find_all(connection, site, [number]).get(number)
+
+
+def find_all(connection: Connection, site: str, numbers: Sequence[int]) -> dict[int, Row]:
+    """The subscriptions of these numbers that are there still."""
+    rows = connection.execute(
         f"SELECT {_COLUMNS} FROM sender_subscription AS s JOIN lane ON lane.id = s.lane"
-        " WHERE s.id = ? AND s.site = ? AND s.removed IS NULL",
-        (number, site),
-    ).fetchone()
-    return None if row is None else _as_row(row)
+        f" WHERE s.id IN ({places(numbers)}) AND s.site = ? AND s.removed IS NULL",
+        (*numbers, site),
+    ).fetchall()
+    return {row[0]: _as_row(row) for row in rows}
 
 
 def known(connection: Connection, site: str, number: int) -> Row:
@@ -95,9 +130,10 @@ def read_all(connection: Connection, site: str) -> list[Row]:
     return [_as_row(row) for row in rows]
 
 
+@lru_cache(maxsize=_MOST_KEPT)
 def _as_row(row: tuple[object, ...]) -> Row:
     number, lane, name, description, url, method, secrets, events, waits, concurrency, rate, timeout, *rest = row
-    standard, failures, since, trips, open_until, paused = rest
+    ordered, standard, failures, since, trips, open_until, paused = rest
     stored = _decode_secrets(secrets)  # type: ignore[arg-type]
     subscription = Subscription(
         id=number,  # type: ignore[arg-type]
@@ -111,6 +147,7 @@ def _as_row(row: tuple[object, ...]) -> Row:
         concurrency=concurrency,  # type: ignore[arg-type]
         rate=rate,  # type: ignore[arg-type]
         timeout=timeout,  # type: ignore[arg-type]
+        ordered=bool(ordered),
         standard=bool(standard),
         disabled=paused,  # type: ignore[arg-type]
     )
@@ -125,7 +162,7 @@ def save(connection: Connection, queue: Queue, subscription: Subscription, store
         lane = queue.lane(connection, str(number))
         connection.execute(
             "INSERT INTO sender_subscription (id, site, lane, name, description, url, method, secrets, events, waits,"
-            " concurrency, timeout, standard) VALUES (?, ?, ?, '', '', '', '', '', '', '', 1, 1, 0)",
+            " concurrency, timeout, ordered, standard) VALUES (?, ?, ?, '', '', '', '', '', '', '', 1, 1, 0, 0)",
             (number, queue.site, lane),
         )
     columns = {
@@ -139,6 +176,7 @@ def save(connection: Connection, queue: Queue, subscription: Subscription, store
         "concurrency": subscription.concurrency,
         "rate": subscription.rate,
         "timeout": subscription.timeout,
+        "ordered": int(subscription.ordered),
         "standard": int(subscription.standard),
     }
     connection.execute(
@@ -178,8 +216,8 @@ def _want(connection: Connection, site: str, number: int, patterns: Iterable[str
         )
 
 
-def wanting(connection: Connection, site: str, name: str) -> list[int]:
-    """The lanes of the subscriptions that want events called ``name``: also of the disabled ones, where they wait."""
+def wanting(connection: Connection, site: str, name: str) -> list[Recipient]:
+    """The subscriptions that want events called ``name``: also the disabled ones, where they wait."""
     patterns = connection.execute(
         "SELECT id, text FROM sender_pattern WHERE site = ? AND text = ?"
         " UNION SELECT id, text FROM sender_pattern WHERE site = ? AND glob = 1",
@@ -188,15 +226,21 @@ def wanting(connection: Connection, site: str, name: str) -> list[int]:
     fitting = [number for number, text in patterns if text == name or fnmatchcase(name, text)]
     if not fitting:
         return []
-    lanes = connection.execute(
-        "SELECT DISTINCT s.lane FROM sender_wanted JOIN sender_subscription AS s ON s.id = sender_wanted.subscription"
-        f" WHERE sender_wanted.pattern IN ({', '.join('?' * len(fitting))}) AND s.removed IS NULL",
+    found = connection.execute(
+        "SELECT DISTINCT s.lane, s.ordered FROM sender_wanted"
+        " JOIN sender_subscription AS s ON s.id = sender_wanted.subscription"
+        f" WHERE sender_wanted.pattern IN ({places(fitting)}) AND s.removed IS NULL",
         fitting,
     )
-    return [lane for (lane,) in lanes]
+    return [Recipient(lane, bool(ordered)) for lane, ordered in found]
 
 
 def remove(connection: Connection, site: str, number: int) -> None:
     """Let a subscription want nothing, and be found no more. What was sent to it stays in the log."""
     _want(connection, site, number, ())
     connection.execute("UPDATE sender_subscription SET removed = 1, secrets = '[]' WHERE id = ?", (number,))
+
+
+def places(values: Sized) -> str:
+    """So many placeholders, for ``IN``."""
+    return ", ".join("?" * len(values))

@@ -7,25 +7,24 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from perscom_receiver import AddressGuard, ConfigurationError, SQLiteInbox
 from perscom_receiver.queue import Connection, Database
 
 from . import _publish
-from ._following import Following
+from ._automations import Automations
+from ._health import Health, read_health
 from ._notices import Notice
 from ._outbox import Outboxes
-from ._rows import find, known
+from ._rows import known
 from ._settle import Breaking
 from ._store import Store
 from ._subscriptions import Subscriptions
 from ._thread import SenderThread
-from ._wire import signed
+from ._wire import signed_again
 from ._worker import Worker
-from .automations import Automation, Context, matching
 from .curl import as_curl
 from .log import Log
 from .transport import Transport
@@ -44,8 +43,7 @@ class Sender:
     ``name`` keeps several senders in one file apart. Addresses that are not public are refused when the socket is made, unless
     their network stands in ``allow`` (``["10.20.0.0/16", "127.0.0.1"]``). ``outboxes`` are files of others in which
     :meth:`publish_in` is used. Bodies are kept ``keep_bodies`` days, the log and the keys ``keep_log``. ``notice`` is called
-    with a :class:`Notice` when a subscription is disabled by what its endpoint does. ``automations`` follow what is published.
-    ``now`` gives seconds since 1970.
+    with a :class:`Notice` when a subscription is disabled by what its endpoint does. ``now`` gives seconds since 1970.
     """
 
     def __init__(
@@ -58,7 +56,6 @@ class Sender:
         keep_bodies: float = 30,
         keep_log: float = 365,
         breaking: Breaking | None = None,
-        automations: Iterable[Automation] = (),
         notice: Callable[[Notice], object] = lambda notice: None,
         transport: Transport | None = None,
         now: Callable[[], float] = time.time,
@@ -67,6 +64,7 @@ class Sender:
             raise ConfigurationError("A Sender needs keep_bodies > 0 and a keep_log of at least as many days.")
         self._store = Store(path, name, now)
         self.subscriptions = Subscriptions(self._store)
+        self.automations = Automations(self._store)
         self.log = Log(self._store)
         self._guard = AddressGuard(allow=allow)
         self._outboxes = Outboxes(self._store, [Path(outbox) for outbox in outboxes])
@@ -75,7 +73,6 @@ class Sender:
         )
         self._keep_log = keep_log * _DAY
         self._breaking = breaking or Breaking()
-        self._automations = tuple(automations)
         self._notice = notice
         self._transport = transport
         self._runs = False
@@ -90,26 +87,24 @@ class Sender:
         *,
         trace_id: str | None = None,
         to: Iterable[int] | None = None,
-        context: Context | None = None,
+        old: Mapping[str, object] | None = None,
+        causer: Mapping[str, object] | None = None,
+        entity: str | None = None,
     ) -> int:
         """Store an event and a delivery for each subscription that wants it; return its number once that is committed.
 
         ``name`` is PERSCOM's (``user.created``) or your own (``order.paid``). ``data`` is a dict or a list, and ``changes`` is
         a dict (an empty one is sent as ``[]``) or None, sent as null; scalar ``data`` leaves out both, as PERSCOM does. An
         event with a ``key`` that is known is the old one: nothing is stored, and its number is returned.
-        ``to`` names subscriptions that get it in place of those that want it; no automation runs then. ``context`` is what
-        automations are told, by default what ``data`` and ``changes`` tell: without old values and without a causer.
+        ``to`` names subscriptions that get it in place of those that want it; no automation runs then. ``old`` (the values
+        before ``changes``) and ``causer`` (the user who did it) are told to automations, and not sent. ``entity`` is what the
+        event is about (``"soldier/7"``), for subscriptions that are ``ordered``; by default the user or thing its data name.
 
         Raises ValueError or TypeError for what is no event, ConfigurationError for a subscription in ``to`` that is none, and
         Unavailable when it could not be stored.
         """
-        given = (to, context, name, data, changes, request_id, key, trace_id)
-        # Automations may take their time, which is not the event loop's.
-        insertion = await asyncio.to_thread(self._insertion, *given) if self._automations else self._insertion(*given)
-        insert, size, tell = insertion
-        number = await self._store.awrite(insert, size=size)
-        tell(number)
-        return number
+        insert, size = self._insertion(to, name, data, changes, request_id, key, trace_id, old, causer, entity)
+        return await self._store.awrite(insert, size=size)
 
     def publish_blocking(
         self,
@@ -121,13 +116,13 @@ class Sender:
         *,
         trace_id: str | None = None,
         to: Iterable[int] | None = None,
-        context: Context | None = None,
+        old: Mapping[str, object] | None = None,
+        causer: Mapping[str, object] | None = None,
+        entity: str | None = None,
     ) -> int:
         """Like :meth:`publish`, for programs without an event loop."""
-        insert, size, tell = self._insertion(to, context, name, data, changes, request_id, key, trace_id)
-        number = self._store.write(insert, size=size)
-        tell(number)
-        return number
+        insert, size = self._insertion(to, name, data, changes, request_id, key, trace_id, old, causer, entity)
+        return self._store.write(insert, size=size)
 
     def publish_in(
         self,
@@ -139,6 +134,9 @@ class Sender:
         key: str | None = None,
         *,
         trace_id: str | None = None,
+        old: Mapping[str, object] | None = None,
+        causer: Mapping[str, object] | None = None,
+        entity: str | None = None,
     ) -> str:
         """Publish within a transaction of your own, which you commit: the event is there if your change is, and only then.
 
@@ -146,7 +144,8 @@ class Sender:
         ``perscom_outbox``, until a running sender finds it, within a second or so. ``created`` is now; who wants it is asked
         when it is found. Returns its key, for ``log``-keeping of your own: the given one, or a new one.
         """
-        return _publish.post(connection, self._store.site, self._draft(name, data, changes, request_id, key, trace_id))
+        event = self._draft(name, data, changes, request_id, key, trace_id, old, causer, entity)
+        return _publish.post(connection, self._store.site, event)
 
     def test(self, subscription: int, data: object = {"status": "ok"}) -> int:
         """Send ``webhook.test`` to one subscription, whatever it wants, as PERSCOM's button does. Returns the event's number.
@@ -160,20 +159,12 @@ class Sender:
 
         None when there is no such delivery, its body is gone, or its subscription is.
         """
+        request = self._store.read(lambda connection: signed_again(connection, self._store.site, delivery, self._store.now()))
+        return None if request is None else as_curl(request)
 
-        def build(connection: Connection) -> str | None:
-            found = connection.execute(
-                "SELECT subscription.id, event.body, event.digest FROM task JOIN event ON event.id = task.event"
-                " JOIN sender_subscription AS subscription ON subscription.lane = task.lane"
-                " WHERE task.id = ? AND subscription.site = ?",
-                (delivery, self._store.site),
-            ).fetchone()
-            row = None if found is None else find(connection, self._store.site, found[0])
-            if row is None or found[1] is None:
-                return None
-            return as_curl(signed(row, found[1], found[2].hex(), self._store.now()))
-
-        return self._store.read(build)
+    def health(self) -> Health:
+        """Whether somebody delivers; blocks for a query. For the readiness of a program, and for whoever watches it."""
+        return self._store.database.read(lambda connection: read_health(connection, self._store.queue, self._store.now()))
 
     async def run(self, stop: asyncio.Event | None = None, *, grace: float = 15.0) -> None:
         """Deliver until ``stop`` is set (or this is cancelled); then let what is under way end within ``grace`` seconds."""
@@ -204,47 +195,23 @@ class Sender:
         self,
         name: str,
         data: object,
-        changes: Mapping[str, object] | None = None,
-        request_id: str | None = None,
-        key: str | None = None,
-        trace_id: str | None = None,
-    ) -> _publish.Draft:
-        return _publish.draft(name, data, changes, request_id, trace_id, key, self._store.tick())
-
-    def _insertion(
-        self, to: Iterable[int] | None, context: Context | None, name: str, data: object, *more: Any
-    ) -> tuple[Callable[[Connection], int], int, Callable[[int], None]]:
-        """What stores an event with all that follows it, its bytes, and what is to be called with its number afterwards."""
-        event, queue, now = self._draft(name, data, *more), self._store.queue, self._store.now()
-        named = None if to is None else list(to)
-        following = self._following(context, name, data, *more) if named is None else None
-
-        def insert(connection: Connection) -> int:
-            lanes = None if named is None else [known(connection, queue.site, number).lane for number in named]
-            repeated = _publish.known(connection, queue.site, event.key) is not None
-            number = _publish.insert(connection, queue, event, now, lanes)
-            if following is not None and not repeated:
-                following.insert(connection, queue, now)
-            return number
-
-        return insert, len(event.data), lambda number: None if following is None else following.tell(number)
-
-    def _following(
-        self,
-        context: Context | None,
-        name: str,
-        data: object,
         changes: Mapping[str, object] | None,
         request_id: str | None,
         key: str | None,
         trace_id: str | None,
-    ) -> Following | None:
-        """What automations send beside an event; None when none follows it."""
-        if not matching(self._automations, name) or not (context or isinstance(data, Mapping)):
-            return None
-        if context is None:
-            now = datetime.fromtimestamp(self._store.now(), UTC)
-            context = Context.of(name, cast(Mapping[str, object], data), changes=changes, now=now)
-        return Following(
-            self._automations, name, context, lambda data, changes: self._draft(name, data, changes, request_id, None, trace_id)
-        )
+        old: Mapping[str, object] | None,
+        causer: Mapping[str, object] | None,
+        entity: str | None,
+    ) -> _publish.Draft:
+        return _publish.draft(name, data, changes, request_id, trace_id, key, self._store.tick(), old, causer, entity)
+
+    def _insertion(self, to: Iterable[int] | None, *given: Any) -> tuple[Callable[[Connection], int], int]:
+        """What stores an event with all that follows it, and its bytes."""
+        event, queue, now = self._draft(*given), self._store.queue, self._store.now()
+        named = None if to is None else list(to)
+
+        def insert(connection: Connection) -> int:
+            recipients = None if named is None else [known(connection, queue.site, number).recipient for number in named]
+            return _publish.insert(connection, queue, event, now, recipients)
+
+        return insert, len(event.data) + len(event.told or b"")

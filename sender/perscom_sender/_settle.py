@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Sequence
 from math import inf
 
 import msgspec
@@ -10,10 +11,10 @@ import msgspec
 from perscom_receiver import ConfigurationError
 from perscom_receiver.queue import Connection, Queue, Result, State, Task
 
-from ._rows import Row, find, set_width
+from ._rows import Row, find, places, set_width
 from ._verdict import Verdict
 
-__all__ = ["Breaking", "Settled", "settle"]
+__all__ = ["Breaking", "Settled", "Try", "settle"]
 
 _log = logging.getLogger("perscom_sender")
 
@@ -47,6 +48,18 @@ class Breaking(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError("Breaking needs after >= 1, 1 <= rest <= longest and disable_after > 0 or None.")
 
 
+class Try(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that has ended."""
+
+    row: Row
+    task: Task
+    verdict: Verdict
+    ms: float
+    """How long it took, in milliseconds."""
+    chance: float
+    """A number in [0, 1) for the jitter of the next one."""
+
+
 class Settled(msgspec.Struct, frozen=True):
     """What became of a try. ``result`` is None when the lease was lost: somebody else has the delivery."""
 
@@ -55,47 +68,48 @@ class Settled(msgspec.Struct, frozen=True):
     """Why the subscription was disabled by it."""
 
 
-def settle(
-    connection: Connection,
-    queue: Queue,
-    number: int,
-    task: Task,
-    verdict: Verdict,
-    *,
-    now: float,
-    ms: float,
-    chance: float,
-    breaking: Breaking,
-) -> Settled:
-    """Keep how a try for the subscription ``number`` ended. ``chance`` is a number in [0, 1) for the jitter."""
+def settle(connection: Connection, queue: Queue, tries: Sequence[Try], now: float, breaking: Breaking) -> list[Settled]:
+    """Keep how tries ended."""
+    if not tries:
+        return []
+    _close_breakers(connection, queue, {one.row.subscription.id for one in tries if one.verdict.done})
+    ends = [_end(connection, queue, one, now, breaking) for one in tries]
+    kept = queue.settle_all(connection, [(one.task, result) for one, (result, _) in zip(tries, ends, strict=True)], now)
+    for number in {one.row.subscription.id for one in tries if not one.verdict.done}:
+        set_width(connection, queue, number)
+    # Where the lease was lost the breaker has learned of it all the same: the try was made.
+    return [Settled(*end) if held else Settled(None) for end, held in zip(ends, kept, strict=True)]
+
+
+def _end(connection: Connection, queue: Queue, one: Try, now: float, breaking: Breaking) -> tuple[Result, str | None]:
+    """The result of a try, and why the subscription is to be disabled, if it is."""
+    verdict = one.verdict
     base = Result(
-        state=State.DONE, outcome=verdict.kind, status=verdict.status, error=verdict.error, answer=verdict.answer, ms=ms
+        state=State.DONE, outcome=verdict.kind, status=verdict.status, error=verdict.error, answer=verdict.answer, ms=one.ms
     )
     if verdict.done:
-        _close_breaker(connection, queue, number)
-        return Settled(base if queue.settle(connection, task, base, now) else None)
-    row = find(connection, queue.site, number)
+        return base, None
+    row = find(connection, queue.site, one.row.subscription.id)
     if row is None:  # removed meanwhile
-        result = msgspec.structs.replace(base, state=State.DEAD)
-        return Settled(result if queue.settle(connection, task, result, now) else None)
-    result, reason = _failed(connection, row, task, verdict, base, now, chance, breaking)
-    if not queue.settle(connection, task, result, now):
-        return Settled(None)  # its breaker has learned of it all the same: the try was made
-    set_width(connection, queue, number)
-    return Settled(result, reason if row.subscription.enabled else None)
+        return msgspec.structs.replace(base, state=State.DEAD), None
+    result, reason = _failed(connection, row, one.task, verdict, base, now, one.chance, breaking)
+    return result, reason if row.subscription.enabled else None
 
 
-def _close_breaker(connection: Connection, queue: Queue, number: int) -> None:
-    row = connection.execute(
-        "SELECT lane, open_until FROM sender_subscription WHERE id = ? AND failures > 0", (number,)
-    ).fetchone()
-    if row is None:
-        return
-    connection.execute(
-        "UPDATE sender_subscription SET failures = 0, failing_since = NULL, trips = 0, open_until = 0 WHERE id = ?", (number,)
-    )
-    connection.execute("UPDATE lane SET not_before = 0 WHERE id = ? AND not_before = ?", row)  # a rest for no other reason
-    set_width(connection, queue, number)
+def _close_breakers(connection: Connection, queue: Queue, numbers: Collection[int]) -> None:
+    """One success ends what failures began."""
+    failing = connection.execute(
+        f"SELECT id, lane, open_until FROM sender_subscription WHERE id IN ({places(numbers)}) AND failures > 0",
+        tuple(numbers),
+    ).fetchall()
+    for number, lane, until in failing:
+        connection.execute(
+            "UPDATE sender_subscription SET failures = 0, failing_since = NULL, trips = 0, open_until = 0 WHERE id = ?",
+            (number,),
+        )
+        # A rest for no other reason.
+        connection.execute("UPDATE lane SET not_before = 0 WHERE id = ? AND not_before = ?", (lane, until))
+        set_width(connection, queue, number)
 
 
 def _failed(

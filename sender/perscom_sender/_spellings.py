@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["FORMS", "other_spelling"]
+__all__ = ["FORMS", "Mistake", "other_spelling", "sentence"]
 
 FORMS: Final = {
     "&&": "a and b",
@@ -32,6 +32,11 @@ FORMS: Final = {
     "[a:b]": "a|slice(start, length)",
 }
 """Spelling to form. ``constant()``, ``enum()`` and ``[a:b]`` are valid Jinja2 and found in its tree."""
+
+
+class Mistake(Exception):
+    """A condition or a template that is refused. Its text says what to write."""
+
 
 _TEXT = r'"(?:[^"\\]++|\\.)*+"?|' + r"'(?:[^'\\]++|\\.)*+'?"
 _WORDS = r"(?:contains|starts\s+with|ends\s+with|matches|xor)\b(?!\()|(?:same\s+as|divisible\s+by|elseif)\b"

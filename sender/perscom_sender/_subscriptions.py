@@ -12,6 +12,7 @@ from perscom_receiver import ConfigurationError
 from perscom_receiver.queue import Connection
 
 from . import _rows
+from ._health import Standing, read_standing
 from ._rows import StoredSecret
 from ._store import Store
 from .get_query import get_warning
@@ -47,6 +48,7 @@ class Subscriptions:
         concurrency: int = 5,
         rate: float | None = None,
         timeout: float = 10.0,
+        ordered: bool = False,
         standard: bool = False,
         enabled: bool = True,
     ) -> Subscription:
@@ -66,6 +68,7 @@ class Subscriptions:
             concurrency=concurrency,
             rate=rate,
             timeout=timeout,
+            ordered=ordered,
             standard=standard,
         )
         check(wanted)
@@ -90,6 +93,10 @@ class Subscriptions:
     def all(self) -> list[Subscription]:
         """All of them, oldest first."""
         return [row.subscription for row in self._store.read(lambda connection: _rows.read_all(connection, self._store.site))]
+
+    def standing(self, number: int) -> Standing | None:
+        """How the subscription of this number is doing; None when there is none."""
+        return self._store.read(lambda connection: read_standing(connection, self._store.site, number, self._store.now()))
 
     def edit(self, number: int, **changes: Any) -> Subscription:
         """Change some of what :meth:`add` takes, but for the secret: see :meth:`rotate`. What waits goes to the new URL.
@@ -183,7 +190,7 @@ class Subscriptions:
 
 
 _EDITABLE = frozenset(
-    ("name", "description", "url", "method", "events", "schedule", "concurrency", "rate", "timeout", "standard"),
+    ("name", "description", "url", "method", "events", "schedule", "concurrency", "rate", "timeout", "ordered", "standard"),
 )
 
 

@@ -16,7 +16,7 @@ __all__ = ["OUTBOX", "prepare"]
 
 OUTBOX: Final = """CREATE TABLE IF NOT EXISTS perscom_outbox (
     id INTEGER PRIMARY KEY, site TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, created BIGINT NOT NULL,
-    request_id TEXT, body BLOB NOT NULL)"""
+    request_id TEXT, entity TEXT, body BLOB NOT NULL, told BLOB)"""
 """What others published in their own transactions, until a sender fetches it. It may stand in files that are not ours."""
 
 _STEPS: Final[tuple[tuple[str, ...], ...]] = (
@@ -27,8 +27,8 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE TABLE sender_subscription (
             id INTEGER PRIMARY KEY, site TEXT NOT NULL, lane INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
             url TEXT NOT NULL, method TEXT NOT NULL, secrets TEXT NOT NULL, events TEXT NOT NULL, waits TEXT NOT NULL,
-            concurrency INTEGER NOT NULL, rate DOUBLE PRECISION, timeout DOUBLE PRECISION NOT NULL, standard INTEGER NOT NULL,
-            removed INTEGER,
+            concurrency INTEGER NOT NULL, rate DOUBLE PRECISION, timeout DOUBLE PRECISION NOT NULL, ordered INTEGER NOT NULL,
+            standard INTEGER NOT NULL, removed INTEGER,
             failures INTEGER NOT NULL DEFAULT 0, failing_since DOUBLE PRECISION, trips INTEGER NOT NULL DEFAULT 0,
             open_until DOUBLE PRECISION NOT NULL DEFAULT 0)""",
         "CREATE UNIQUE INDEX sender_subscription_lane ON sender_subscription (lane)",
@@ -46,6 +46,22 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
             site TEXT NOT NULL, key TEXT NOT NULL, event INTEGER NOT NULL, published DOUBLE PRECISION NOT NULL,
             PRIMARY KEY (site, key))""",
         "CREATE INDEX sender_key_age ON sender_key (site, published)",
+        """CREATE TABLE sender_automation (
+            id INTEGER PRIMARY KEY, site TEXT NOT NULL, name TEXT NOT NULL, trigger TEXT NOT NULL, condition TEXT,
+            template TEXT, subscription INTEGER NOT NULL REFERENCES sender_subscription (id), priority BIGINT NOT NULL,
+            enabled INTEGER NOT NULL, removed INTEGER)""",
+        "CREATE INDEX sender_automation_trigger ON sender_automation (site, trigger) WHERE enabled = 1",
+        # One row for each automation that follows an event, from the transaction on that stores the event. `told` is what its
+        # body does not tell, as JSON, until it has run; `sent` the event that was sent.
+        """CREATE TABLE sender_run (
+            id INTEGER PRIMARY KEY, site TEXT NOT NULL, automation INTEGER NOT NULL REFERENCES sender_automation (id),
+            event INTEGER NOT NULL, at DOUBLE PRECISION NOT NULL, outcome TEXT NOT NULL DEFAULT 'waiting',
+            why TEXT NOT NULL DEFAULT '', told BLOB, sent INTEGER)""",
+        "CREATE INDEX sender_run_automation ON sender_run (automation, id)",
+        "CREATE INDEX sender_run_event ON sender_run (event, id)",
+        "CREATE INDEX sender_run_age ON sender_run (site, at)",
+        "CREATE INDEX sender_run_waiting ON sender_run (site, id) WHERE outcome = 'waiting'",
+        "CREATE INDEX sender_run_failed ON sender_run (site, id) WHERE outcome = 'failed'",
         OUTBOX,
     ),
 )

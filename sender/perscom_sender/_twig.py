@@ -14,11 +14,18 @@ from typing import Any, Final
 from perscom_receiver import php_json
 
 from ._php import Stopped, calculated, is_numeric, number, text
-from ._php_date import DEFAULT_FORMAT, formatted, json_text, moment, zone
+from ._php_date import DEFAULT_FORMAT, LONGEST_PART, formatted, json_text, moment, zone
 from ._twig_text import STRATEGIES, capitalized, replaced, striptags, title_case, trimmed, with_breaks
-from ._work import WORK, spend
+from ._work import WORK, search, spend
 
 __all__ = ["FILTERS"]
+
+
+def _slowly(value: object) -> str:
+    """The text of what is gone through letter by letter."""
+    whole = text(value)
+    spend(len(whole) >> 2)
+    return whole
 
 
 def _of_text(change: Callable[[str], str]) -> Callable[[object], str]:
@@ -28,9 +35,11 @@ def _of_text(change: Callable[[str], str]) -> Callable[[object], str]:
 def _date(value: object, format: object = None, timezone: object = None) -> str:  # noqa: A002 - Twig's name
     now = WORK.get().now
     at = moment(value, now)
+    pattern = DEFAULT_FORMAT if format is None else text(format)
+    spend(100 + len(pattern) * LONGEST_PART)
     if timezone is not False:
         at = at.astimezone(UTC if timezone is None else zone(text(timezone)))
-    return formatted(at, DEFAULT_FORMAT if format is None else text(format))
+    return formatted(at, pattern)
 
 
 def _increment(value: object, amount: object = 1) -> int | float:
@@ -45,7 +54,7 @@ def _escape(value: object, strategy: object = "html") -> str:
     found = STRATEGIES.get(text(strategy))
     if found is None:
         raise Stopped(f"escape knows {', '.join(STRATEGIES)}")
-    return found(text(value))
+    return found(_slowly(value))
 
 
 def _slice(value: object, start: object, length: object = None, preserve_keys: object = False) -> object:
@@ -107,7 +116,8 @@ def _replace(value: object, pairs: object) -> str:
     if not isinstance(pairs, Mapping):
         raise Stopped('replace takes pairs: |replace({"old": "new"})')
     old, all_pairs = text(value), {text(key): text(new) for key, new in pairs.items()}
-    spend(len(old) * len(all_pairs) >> 2)
+    for key in all_pairs:
+        search(old, key)
     return replaced(old, all_pairs, spend)
 
 
@@ -132,26 +142,15 @@ def _split(value: object, delimiter: object, limit: object = None) -> list[str]:
         spend(len(whole))
         each_time = max(most or 1, 1)
         return [whole[at : at + each_time] for at in range(0, len(whole), each_time)]
+    search(whole, between)
     spend(whole.count(between))
     if most is None or most > 0:
         return whole.split(between, -1 if most is None else most - 1)
     return [whole] if most == 0 else whole.split(between)[:most]
 
 
-def _striptags(value: object) -> str:
-    whole = text(value)
-    spend(len(whole) >> 2)
-    return striptags(whole)
-
-
-def _title(value: object) -> str:
-    whole = text(value)
-    spend(len(whole) >> 2)
-    return title_case(whole)
-
-
 def _trim(value: object, character_mask: object = None, side: object = "both") -> str:
-    return trimmed(text(value), None if character_mask is None else text(character_mask), text(side))
+    return trimmed(_slowly(value), None if character_mask is None else _slowly(character_mask), text(side))
 
 
 FILTERS: Final[Mapping[str, Callable[..., object]]] = {
@@ -173,8 +172,8 @@ FILTERS: Final[Mapping[str, Callable[..., object]]] = {
     "round": _round,
     "slice": _slice,
     "split": _split,
-    "striptags": _striptags,
-    "title": _title,
+    "striptags": lambda value: striptags(_slowly(value)),
+    "title": lambda value: title_case(_slowly(value)),
     "trim": _trim,
     "upper": _of_text(str.upper),
 }

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from ._php import Stopped, calculated, loosely_equal, number, text
-from ._work import WORK, spend
+from ._work import WORK, search, size, spend
 
-__all__ = ["FUNCTIONS", "TESTS", "each", "empty", "joined", "pairs"]
+__all__ = ["FUNCTIONS", "TESTS", "each", "empty", "is_in", "joined", "pairs"]
 
 
 def empty(value: object) -> bool:
@@ -21,6 +21,15 @@ def joined(*values: object) -> str:
     texts = list(map(text, values))
     spend(sum(map(len, texts)))
     return "".join(texts)
+
+
+def is_in(needle: object, haystack: object) -> bool:
+    """``needle in haystack``: a part of a text, or one of the values of a list or an object; in anything else there is nothing."""
+    if isinstance(haystack, str):
+        return isinstance(needle, str | int | float) and _contains(haystack, text(needle))
+    values = _values(haystack)
+    spend(size(values) + len(values) * size(needle))
+    return needle in values
 
 
 def each(values: object, cost: int) -> Iterator[object]:
@@ -45,6 +54,11 @@ def _values(haystack: object) -> list[object]:
 
 def _both_texts(test: Callable[[str, str], bool]) -> Callable[[object, object], bool]:
     return lambda haystack, needle: isinstance(haystack, str) and isinstance(needle, str) and test(haystack, needle)
+
+
+def _contains(haystack: str, needle: str) -> bool:
+    search(haystack, needle)
+    return needle in haystack
 
 
 def _changed(key: object) -> bool:
@@ -85,7 +99,7 @@ def _range(low: object, high: object, step: object = 1) -> list[int]:
 FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
     "blank": _blank,
     "changed": _changed,
-    "contains": _both_texts(lambda haystack, needle: needle in haystack),
+    "contains": _both_texts(_contains),
     "ends_with": _both_texts(str.endswith),
     "filled": lambda value: not _blank(value),
     "in_array": lambda needle, haystack: any(loosely_equal(needle, one) for one in _values(haystack)),

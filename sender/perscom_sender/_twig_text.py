@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from heapq import heapify, heappop, heappush
 from typing import Final
 from urllib.parse import quote
 
@@ -16,6 +17,9 @@ _line_end = re.compile(r"\r\n|\n\r|\n|\r")
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#039;"})
 _JAVASCRIPT = {"\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _not_in_javascript = re.compile(r"[^a-zA-Z0-9,._]")
+_ATTRIBUTE = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+_not_in_attributes = re.compile(r"[^a-zA-Z0-9,.\-_]")
+_not_in_css = re.compile(r"[^a-zA-Z0-9]")
 _WITHIN_WORDS = frozenset("'.:·‧․‘’︓﹕．＇：·")
 """Marks that Unicode lets stand inside a word: ``O'brien`` is one word to PHP."""
 
@@ -31,8 +35,17 @@ def _javascript(found: re.Match[str]) -> str:
     return _JAVASCRIPT.get(letter) or "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
+def _attribute(found: re.Match[str]) -> str:
+    letter = found[0]
+    if (letter < " " and letter not in "\t\n\r") or letter == "\x7f":
+        return "&#xFFFD;"
+    return _ATTRIBUTE.get(letter) or f"&#x{ord(letter):0{2 if letter.isascii() else 4}X};"
+
+
 STRATEGIES: Final[Mapping[str, Callable[[str], str]]] = {
+    "css": lambda text: _not_in_css.sub(lambda found: f"\\{ord(found[0]):X} ", text),
     "html": escaped,
+    "html_attr": lambda text: _not_in_attributes.sub(_attribute, text),
     "js": lambda text: _not_in_javascript.sub(_javascript, text),
     "url": lambda text: quote(text, safe=""),
 }
@@ -58,29 +71,33 @@ def with_breaks(text: str) -> str:
 
 def trimmed(text: str, letters: str | None, side: str) -> str:
     """Raises Stopped for a side that is none."""
-    mask = " \t\n\r\0\x0b" if letters is None else letters
-    match side:
-        case "both":
-            return text.strip(mask) if mask else text
-        case "left":
-            return text.lstrip(mask) if mask else text
-        case "right":
-            return text.rstrip(mask) if mask else text
-    raise Stopped('trim takes the side "both", "left" or "right"')
+    if side not in ("both", "left", "right"):
+        raise Stopped('trim takes the side "both", "left" or "right"')
+    mask = frozenset(" \t\n\r\0\x0b" if letters is None else letters)  # as a text it would be looked through for each letter
+    first, end = 0, len(text)
+    while side != "right" and first < end and text[first] in mask:
+        first += 1
+    while side != "left" and first < end and text[end - 1] in mask:
+        end -= 1
+    return text[first:end]
 
 
 def replaced(text: str, pairs: Mapping[str, str], grown: Callable[[int], None]) -> str:
     """Each key by its value, the longest key first; what was put in is not looked at again. ``grown`` hears of each length."""
-    keys = sorted(filter(None, pairs), key=len, reverse=True)
-    if not keys:
-        return text
-
-    def put(found: re.Match[str]) -> str:
-        new = pairs[found[0]]
-        grown(len(new))
-        return new
-
-    return re.sub("|".join(map(re.escape, keys)), put, text)
+    written, at = [], 0
+    found = [(text.find(key), -len(key), key) for key in pairs if key and key in text]
+    heapify(found)
+    while found:
+        place, length, key = heappop(found)
+        grown(1)
+        if place >= at:
+            written += text[at:place], pairs[key]
+            at = place - length
+            grown(len(pairs[key]))
+        following = text.find(key, at)
+        if following >= 0:
+            heappush(found, (following, length, key))
+    return "".join([*written, text[at:]])
 
 
 def striptags(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 
 from ._php import Stopped
 
-__all__ = ["BUDGET", "WORK", "Work", "size", "spend"]
+__all__ = ["BUDGET", "WORK", "Work", "search", "size", "spend"]
 
 BUDGET: Final = 1_000_000
 """Steps of one run, about: a letter written is one. Used up in well under a second."""
@@ -39,6 +39,11 @@ def spend(steps: int) -> None:
         raise Stopped("this takes too long or makes too much; loop over less, or write less")
 
 
+def search(text: str, what: str) -> None:
+    """Spend what it takes to look for ``what``: with the wrong texts Python compares a hundred letters at each place."""
+    spend(len(text) * min(len(what), 100) >> 5)
+
+
 def size(value: object) -> int:
     """Steps that it takes to go through a value: one for 32 letters."""
     steps, waiting = 0, [value]
@@ -46,6 +51,7 @@ def size(value: object) -> int:
         one = waiting.pop()
         steps += 1 + (len(one) >> 5 if isinstance(one, str) else 0)
         if isinstance(one, Mapping):
+            waiting.extend(one)
             waiting.extend(one.values())
         elif isinstance(one, list | tuple):
             waiting.extend(one)

@@ -1,8 +1,4 @@
-"""The worker of a sender: claims deliveries that are due, sends them, and keeps how each try ended.
-
-A slot counts work, not waiting: a request that is not answered within a fraction of a second gives its slot back, so that slow
-and dead endpoints never use up those of the others. How many requests one endpoint gets at once is the width of its lane.
-"""
+"""The worker of a sender: claims deliveries that are due, sends them, and keeps how each try ended."""
 
 from __future__ import annotations
 
@@ -14,17 +10,20 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
 from perscom_receiver import DeliveryError, SQLiteInbox, Unavailable
 from perscom_receiver.queue import Connection, Result, State, Task
 
+from ._following import Following
 from ._notices import Notice, tell
 from ._outbox import Outboxes
 from ._retention import prune
-from ._rows import Row, find
-from ._settle import Breaking, Settled, settle
+from ._rows import Row, find_all
+from ._settle import Breaking, Settled, Try, settle
+from ._slots import Slots
 from ._store import Store
 from ._verdict import Verdict, judge, judge_failure
 from ._wire import signed
@@ -43,9 +42,8 @@ LEASE = 15.0
 PRUNE = 3600.0
 FARTHEST = 34 * 86_400.0
 """Seconds ahead that anything may wait for: more than the longest wait of a Schedule with its jitter."""
-LATE = 0.25
-"""Seconds after which a request that waits for its answer gives its slot back."""
-SLOTS = 100
+MOST_SETTLED = 500
+"""Tries that are settled by one transaction."""
 MOST_OPEN = 900
 """Requests at once, those that wait included: each is an open file, and 1024 are a usual limit."""
 
@@ -73,8 +71,12 @@ class Worker:
         self._kept = kept
         self._keep_log = keep_log
         self._notice = notice
-        self._tasks: dict[asyncio.Task[None], Task] = {}
-        self._slots = SLOTS
+        self._requests: dict[int, asyncio.Task[None]] = {}
+        self._held: dict[int, Task] = {}
+        """What is leased to this worker: being sent, or sent and not settled yet."""
+        self._tries: list[Try] = []
+        """Requests that have ended and are to be settled."""
+        self._slots = Slots()
         self._leased_until = 0.0
         self._wake = asyncio.Event()
 
@@ -87,9 +89,9 @@ class Worker:
                 loop.call_soon_threadsafe(self._wake.set)
 
         unlisten = self._store.database.listen(wake_up)
-        chores = [
-            asyncio.create_task(chore) for chore in (self._beat(me), self._outboxes.keep_fetching(POLL), self._stopped(stop))
-        ]
+        following = Following(self._store).keep_running(POLL)
+        work = (self._beat(me), self._outboxes.keep_fetching(POLL), following, self._stopped(stop))
+        chores = [asyncio.create_task(chore) for chore in work]
         try:
             while not stop.is_set():
                 self._wake.clear()
@@ -104,71 +106,69 @@ class Worker:
             await self._transport.close()
 
     async def _step(self) -> float:
-        """Fetch what lies in the store's own outbox, and begin what is due. Seconds until the next look."""
-        running = list(self._tasks.values())
-        room = min(self._slots, MOST_OPEN - len(self._tasks))
-        if room <= 0:
-            return POLL  # the next that ends, or is late, wakes us up
-        claimed = await self._try(lambda connection: self._claim(connection, room, running))
-        if claimed is None:
+        """Settle what has ended, fetch what lies in the store's own outbox, and begin what is due, in one transaction.
+
+        Returns the seconds until the next look.
+        """
+        tries = self._tries[:MOST_SETTLED]
+        self._slots.give_back_late()
+        room = max(0, min(self._slots.free, MOST_OPEN - len(self._requests)))
+        if not tries and room == 0:
+            return self._slots.next_late or POLL  # the next that ends wakes us up
+        committed = await self._try(partial(self._turn, tries=tries, room=room, held=list(self._held.values())))
+        if committed is None:  # what was sent must be remembered, or it would be sent again: a full disk is waited for
             return POLL
-        begun, more, due = claimed
+        settled, begun, more, due = committed
+        self._forget(tries, settled)
         for row, task in begun:
-            self._slots -= 1
-            attempt = asyncio.create_task(self._send(row, task))
-            self._tasks[attempt] = task
-            attempt.add_done_callback(self._ended)
-        if more or begun:
+            self._slots.take(task.id)
+            self._held[task.id] = task
+            self._requests[task.id] = asyncio.create_task(self._send(row, task))
+        if more or begun or self._tries:
             return 0.0
         return POLL if due is None else min(POLL, max(0.001, due - self._store.now()))
 
-    def _claim(
-        self, connection: Connection, room: int, running: list[Task]
-    ) -> tuple[list[tuple[Row, Task]], bool, float | None]:
-        """What begins now, whether there is more in the outbox, and when the next claim may find something."""
+    def _turn(
+        self, connection: Connection, tries: list[Try], room: int, held: list[Task]
+    ) -> tuple[list[Settled], list[tuple[Row, Task]], bool, float | None]:
+        """How ``tries`` were settled, what begins now, whether there is more in the outbox, and when to look again."""
         queue, now = self._store.queue, self._store.now()
+        if held and now >= self._leased_until:  # the clock jumped: what runs here must not be claimed a second time
+            queue.renew(connection, held, now + LEASE)
+        settled = settle(connection, queue, tries, now, self._breaking)
         more = self._outboxes.waiting(connection) and self._outboxes.fetch_own(connection) > 0
-        if running and now >= self._leased_until:  # the clock jumped: what runs here must not be claimed a second time
-            queue.renew(connection, running, now + LEASE)
         begun: list[tuple[Row, Task]] = []
-        while room > 0 and (claim := queue.claim(connection, now, LEASE, room)) is not None:
-            row = find(connection, queue.site, int(claim.lane.name))
-            if row is None:  # a file that was restored without it
-                for task in claim.tasks:
-                    queue.settle(connection, task, _NO_SUBSCRIPTION, now)
-                continue
-            begun.extend((row, task) for task in claim.tasks if queue.start(connection, task, now))
-            room -= len(claim.tasks)
-            if row.subscription.rate is not None and claim.tasks:
-                queue.rest(connection, claim.lane.id, now + len(claim.tasks) / row.subscription.rate)
-        return begun, more, queue.next_ready(connection)
+        while room > 0 and (claims := queue.begin(connection, now, LEASE, room)):
+            rows = find_all(connection, queue.site, [int(claim.lane.name) for claim in claims])
+            for claim in claims:
+                room -= len(claim.tasks)
+                row = rows.get(int(claim.lane.name))
+                if row is None:  # a file that was restored without it
+                    queue.settle_all(connection, [(task, _NO_SUBSCRIPTION) for task in claim.tasks], now)
+                    continue
+                begun.extend((row, task) for task in claim.tasks)
+                if row.subscription.rate is not None and claim.tasks:
+                    queue.rest(connection, claim.lane.id, now + len(claim.tasks) / row.subscription.rate)
+        return settled, begun, more, queue.next_ready(connection)
 
-    def _ended(self, attempt: asyncio.Task[None]) -> None:
-        del self._tasks[attempt]
-        self._wake.set()
+    def _forget(self, tries: list[Try], settled: list[Settled]) -> None:
+        """Let go of what is committed, and tell of it."""
+        del self._tries[: len(tries)]
+        for one, end in zip(tries, settled, strict=True):
+            del self._held[one.task.id]
+            tell(one, end, self._notice)
 
     async def _send(self, row: Row, task: Task) -> None:
-        """One try: its start is committed. From the request to the record of how it ended."""
-        slot = _Slot(self)
-        late = asyncio.get_running_loop().call_later(LATE, slot.give_back)
+        """One try: its start is committed."""
         began = time.perf_counter()
         try:
             verdict = await self._ask(row, task)
         finally:
-            late.cancel()
-            slot.give_back()
-        ms, chance = (time.perf_counter() - began) * 1000, random.random()
-
-        def work(connection: Connection) -> Settled:
-            return settle(
-                connection, self._store.queue, row.subscription.id, task, verdict,
-                now=self._store.now(), ms=ms, chance=chance, breaking=self._breaking,
-            )  # fmt: skip
-
-        # What was sent must be remembered, or it would be sent again: a disk that is full for a while is waited for.
-        while (settled := await self._try(work)) is None:
-            await asyncio.sleep(1)
-        tell(row, task, verdict, settled, self._notice)
+            self._slots.give_back(task.id)
+            del self._requests[task.id]
+        ms = (time.perf_counter() - began) * 1000
+        self._tries.append(Try(row=row, task=task, verdict=verdict, ms=ms, chance=random.random()))
+        self._wake.set()
 
     async def _ask(self, row: Row, task: Task) -> Verdict:
         moment = self._store.now()
@@ -187,11 +187,11 @@ class Worker:
         """Signs of life, renewals of leases and, once an hour, forgetting what is too old."""
         pruned = -PRUNE
         while True:
-            until, running = self._store.now() + LEASE, list(self._tasks.values())
+            until, held = self._store.now() + LEASE, list(self._held.values())
 
-            def beat(connection: Connection, running: list[Task] = running, until: float = until) -> bool:
+            def beat(connection: Connection, held: list[Task] = held, until: float = until) -> bool:
                 self._kept.beat(connection, me)
-                self._store.queue.renew(connection, running, until)
+                self._store.queue.renew(connection, held, until)
                 return True
 
             if await self._try(beat):
@@ -210,15 +210,24 @@ class Worker:
 
     async def _drain(self, grace: float) -> None:
         """Let what is under way come to its end; cut off what does not, and give its lease back."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
-        left = list(self._tasks.values())
-        for attempt in list(self._tasks):
-            attempt.cancel()
-        if left:
+        if self._requests:
+            await asyncio.wait(self._requests.values(), timeout=grace)
+        if left := list(self._requests.values()):
             _log.warning("%d requests did not end within %.0f s and were cut off", len(left), grace)
-            await asyncio.wait(self._tasks, timeout=1)
-            await self._try(lambda connection: self._store.queue.release(connection, left, self._store.now()))
+            for request in left:
+                request.cancel()
+            await asyncio.wait(left, timeout=1)
+        while tries := self._tries[:MOST_SETTLED]:
+            settled = await self._try(partial(self._settle, tries=tries))
+            if settled is None:
+                await asyncio.sleep(POLL)
+            else:
+                self._forget(tries, settled)
+        if cut_off := list(self._held.values()):
+            await self._try(lambda connection: self._store.queue.release(connection, cut_off, self._store.now()))
+
+    def _settle(self, connection: Connection, tries: list[Try]) -> list[Settled]:
+        return settle(connection, self._store.queue, tries, self._store.now(), self._breaking)
 
     async def _try(self, work: Callable[[Connection], _T]) -> _T | None:
         """The committed result of ``work``; None, with a line in the log, when the database cannot commit."""
@@ -227,19 +236,6 @@ class Worker:
         except Unavailable as error:
             _log.error("The sender could not write: %s", error)
             return None
-
-
-class _Slot:
-    """One of the slots of a worker, given back once."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker: Worker | None = worker
-
-    def give_back(self) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker._slots += 1
-            worker._wake.set()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -1,33 +1,33 @@
 """Automations: what PERSCOM sends besides its webhooks, when a condition is met, in the words of a template.
 
-    automation = Automation(
+    sergeants = Automation(
         name="promotion to sergeant",
         trigger="rankrecord.created",
         condition='model["rank_id"] == 7 and model["type"] == 0',
         template={"title": "{{ model.user.name }} is a sergeant now", "by": "{{ causer.name }}"},
-        subscription="the website",
     )
-    run(automation, Context(model=rank_record, model_type="App\\\\Models\\\\RankRecord", now=datetime.now(UTC)))
+    dry_run(sergeants, Context.of("rankrecord.created", {"id": 1, "rank_id": 7, "type": 0, "user": {"name": "Reyes"}}))
 
-Nothing here sends: :func:`run` says what would be sent, or why nothing is. Given to a ``Sender``, automations follow what is
-published. Conditions and templates need Jinja2, which comes with the extra ``automations``.
+Nothing here sends: :func:`dry_run` says what would be sent, or why nothing is. What ``sender.automations.add`` stores follows
+what is published. Conditions and templates need Jinja2, which comes with the extra ``automations``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import msgspec
 
 from perscom_receiver import ConfigurationError, php_json
 
-from ._automation_rules import decoded, language, mistakes
+from ._automation_rules import decoded, language
 from ._php import Stopped
+from ._spellings import Mistake
 from ._work import WORK, Work
 
-__all__ = ["Automation", "Context", "Outcome", "Run", "matching", "run", "run_all"]
+__all__ = ["Automation", "Context", "DryRun", "Outcome", "dry_run"]
 
 Outcome = Literal["executed", "condition_failed", "failed"]
 
@@ -41,8 +41,11 @@ _MODELS: Final[Mapping[str, str]] = {
 
 
 class Automation(msgspec.Struct, frozen=True, kw_only=True):
-    """When something is sent, what, and to which subscription. Raises ConfigurationError with what to write instead."""
+    """When something is sent, what, and to which subscription. Stored by ``sender.automations.add``, which refuses mistakes."""
 
+    id: int = 0
+    name: str = ""
+    """For the log."""
     trigger: str
     """The one event that it follows: ``rankrecord.created``, or a name of your own."""
     condition: str | None = None
@@ -51,17 +54,11 @@ class Automation(msgspec.Struct, frozen=True, kw_only=True):
     template: Mapping[str, Any] | list[Any] | str | None = None
     """What becomes ``data``: an object, a list, or either as JSON text. Texts in it that contain ``{{`` are rendered, whatever
     depth they stand at; keys never. None, or blank: the resource itself is sent."""
-    subscription: int | str
-    """The id or the name of the subscription that gets it, which need not want the event."""
+    subscription: int = 0
+    """The id of the subscription that gets it, which need not want the event."""
     priority: int = 0
     """Higher ones run first."""
     enabled: bool = True
-    name: str = ""
-    """For the log."""
-
-    def __post_init__(self) -> None:
-        for mistake in mistakes(self):
-            raise ConfigurationError(f"The automation {self.name!r}: {mistake}" if self.name else f"An automation: {mistake}")
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,15 +92,16 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         cls,
         trigger: str,
         data: Mapping[str, Any],
-        *,
-        now: datetime,
         changes: Mapping[str, Any] | None = None,
+        *,
         old: Mapping[str, Any] | None = None,
         causer: Mapping[str, Any] | None = None,
+        now: datetime | None = None,
     ) -> Context:
-        """The context of an event as it is published.
+        """The context of an event, from what ``publish`` is given.
 
         ``changes`` is column to new value, as in a webhook, ``old`` the values before; a column that ``old`` lacks was null.
+        ``now`` is aware; None: it is now.
         """
         resource = trigger.partition(".")[0]
         return cls(
@@ -113,16 +111,15 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
             changes={name: {"old": (old or {}).get(name), "new": new} for name, new in changes.items()} if changes else None,
             causer=causer,
             causer_id=None if causer is None else causer.get("id"),
-            now=now,
+            now=now or datetime.now(UTC),
         )
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an automation. ``str()`` of it is a line for a log, without any data."""
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What would come of an automation."""
 
-    automation: Automation
     outcome: Outcome
-    """``executed``: ``data`` and ``changes`` are to be sent. Otherwise nothing is."""
+    """``executed``: ``data`` and ``changes`` would be sent. Otherwise nothing would."""
     data: Mapping[str, Any] | list[Any] | None = None
     changes: list[Any] | None = None
     """``[]`` with the resource itself, None with a template, as PERSCOM has it."""
@@ -131,48 +128,37 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     unrendered: tuple[str, ...] = ()
     """Which texts go out as they stand, braces and all, and what Jinja2 does not understand in them."""
 
-    def __str__(self) -> str:
-        said = self.automation.name or f"for {self.automation.subscription}"
-        notes = "".join(f"; {note}" for note in (self.why, *self.unrendered) if note)
-        return f"automation {said!r} on {self.automation.trigger}: {self.outcome}{notes}"
-
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"<DryRun: {'; '.join(filter(None, (self.outcome, self.why, *self.unrendered)))}>"
 
 
-def run(automation: Automation, context: Context) -> Run:
-    """Try the condition and render the template. Sends nothing, so it is a dry run as well. Raises nothing.
+def dry_run(automation: Automation, context: Context) -> DryRun:
+    """Try the condition and render the template; nothing is sent. Raises nothing.
 
     Bounded by construction: a run that loops for too long or writes too much has ``failed``, well within a second.
     """
-    evaluation = _Evaluation(context)
-    if automation.condition and automation.condition.strip():
-        try:
-            met = evaluation.met(automation.condition)
-        except Stopped as error:
-            return Run(automation=automation, outcome="failed", why=f"in the condition {error}")
-        if not met:
-            return Run(automation=automation, outcome="condition_failed")
-    template = decoded(automation.template)
     try:
+        return _tried(automation, context)
+    except (Stopped, ConfigurationError) as error:
+        return DryRun(outcome="failed", why=str(error))
+
+
+def _tried(automation: Automation, context: Context) -> DryRun:
+    evaluation = _Evaluation(context)
+    if automation.condition and automation.condition.strip() and not evaluation.met(automation.condition):
+        return DryRun(outcome="condition_failed")
+    try:
+        template = decoded(automation.template)
         data = context.model if template is None else evaluation.rendered(template, "")
         php_json(data)
-    except Stopped as error:
-        return Run(automation=automation, outcome="failed", why=str(error))
-    except (TypeError, ValueError):
-        return Run(automation=automation, outcome="failed", why="the data holds something that JSON cannot")
-    changes: list[Any] | None = [] if template is None else None
-    return Run(automation=automation, outcome="executed", data=data, changes=changes, unrendered=tuple(evaluation.unrendered))
-
-
-def matching(automations: Iterable[Automation], trigger: str) -> list[Automation]:
-    """Those that are enabled and follow the event ``trigger``, the highest priority first, equal ones in their order."""
-    found = (automation for automation in automations if automation.enabled and automation.trigger == trigger)
-    return sorted(found, key=lambda automation: -automation.priority)
-
-
-def run_all(automations: Iterable[Automation], trigger: str, context: Context) -> list[Run]:
-    """Run the :func:`matching` ones. One that fails does not keep the others from running."""
-    return [run(automation, context) for automation in matching(automations, trigger)]
+    except (TypeError, ValueError, RecursionError):
+        raise Stopped("the data holds something that JSON cannot, or is nested too deeply") from None
+    return DryRun(
+        outcome="executed",
+        data=data,
+        changes=[] if template is None else None,
+        unrendered=tuple(evaluation.unrendered),
+    )
 
 
 class _Evaluation:
@@ -184,7 +170,10 @@ class _Evaluation:
         self.names = {name: getattr(context, name) for name in context.__struct_fields__}
 
     def met(self, condition: str) -> bool:
-        return self._evaluated(language().condition(condition)) != ""
+        try:
+            return self._evaluated(language().condition(condition)) != ""
+        except (Stopped, Mistake) as error:
+            raise Stopped(f"in the condition {error}") from None
 
     def rendered(self, value: Any, path: str) -> Any:
         """``value`` with its texts rendered. Raises Stopped, with the place."""
@@ -200,14 +189,14 @@ class _Evaluation:
             return items
         if not isinstance(value, str) or "{{" not in value:
             return value
-        prepared = language().string(value)
-        if isinstance(prepared, str):
-            self.unrendered.append(f"{path} goes out unrendered: {prepared}")
-            return value
         try:
-            return self._evaluated(prepared)
-        except Stopped as error:
+            prepared = language().string(value)
+            if not isinstance(prepared, str):
+                return self._evaluated(prepared)
+        except (Stopped, Mistake) as error:
             raise Stopped(f"in {path} {error}") from None
+        self.unrendered.append(f"{path} goes out unrendered: {prepared}")
+        return value
 
     def _evaluated(self, prepared: Any) -> str:
         token = WORK.set(self.work)

@@ -91,14 +91,20 @@ class Log:
         """
         if state is not None and state not in _STATES:
             raise ValueError(f"state is one of {', '.join(_STATES)}, or None")
+        # What is being sent, and what failed, has an index of its own for each lane; for all else there is the lane's history.
+        rare = state in ("sending", "failed")
+        history = "" if rare else "task.id > 0 AND "
         where: dict[str, object] = {
-            "task.id > 0 AND task.lane = (SELECT lane FROM sender_subscription WHERE id = ?)": subscription,  # for its index
+            f"{history}task.lane = (SELECT lane FROM sender_subscription WHERE id = ?)": subscription,
+            "task.lane IN (SELECT lane FROM sender_subscription WHERE site = ?)": (
+                self._store.site if rare and subscription is None and event is None else None
+            ),
             "task.event = ?": event,
-            "task.state = ?": None if state is None else _STATES.index(state),
             "task.id < ?": before,
         }
         given = {condition: value for condition, value in where.items() if value is not None}
-        sql = f"{_DELIVERIES} WHERE {' AND '.join([*given, 'subscription.site = ?'])} ORDER BY task.id DESC LIMIT ?"
+        states = () if state is None else (f"task.state = {_STATES.index(state)}",)
+        sql = f"{_DELIVERIES} WHERE {' AND '.join([*given, *states, 'subscription.site = ?'])} ORDER BY task.id DESC LIMIT ?"
 
         def find(connection: Connection) -> list[Delivery]:
             return [_delivery(*row) for row in connection.execute(sql, (*given.values(), self._store.site, n))]

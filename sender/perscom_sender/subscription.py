@@ -56,6 +56,9 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """Requests in a second, at most, over all processes; None: no limit."""
     timeout: float = 10.0
     """Seconds for one whole try, up to the end of the answer."""
+    ordered: bool = False
+    """Whether the events of one entity (see :meth:`Sender.publish`) are sent one after another: the next one when the one
+    before is delivered, or given up. Those of others go on beside it."""
     standard: bool = False
     """Whether the headers of Standard Webhooks stand beside PERSCOM's ``Signature``."""
     disabled: str | None = None

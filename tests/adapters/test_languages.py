@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Formatter
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from community import Community
 
@@ -80,9 +81,46 @@ def test_texts_are_written_with_care(language: Language) -> None:
     inside_of_others = ("by.", "aspect.", "value.", "list.", "cut.")
     for key in language.texts:
         for text in texts(language, key):
-            assert text == " ".join(text.split()), key
+            assert text == " ".join(text.split(" ")).strip(), key
+            assert not re.search(r"[^\S \xa0\u202f]|\s{2}", text), key
             assert not re.search("['\"`]", text), f"{key}: typographic marks, please"
             assert key.startswith(inside_of_others) or text[0] == "{" or text[0].isupper(), key
+
+
+QUOTES = {"en": "“”", "de": "„“", "fr": "«»", "nl": "“”", "es": "«»"}
+
+
+@languages
+def test_marks_stand_as_the_language_writes_them(language: Language) -> None:
+    opening, closing = QUOTES[language.code]
+    inside, before_colon, before_others = ("\xa0", "\xa0", "\u202f") if language.code == "fr" else ("", "", "")
+    assert language.colon == f"{before_colon}:"
+    for key in language.texts:
+        for text in texts(language, key):
+            bare = "".join(f"{literal}{'x' if place else ''}" for literal, place, _, _ in Formatter().parse(text))
+            quoted = re.findall(f"{opening}{inside}x{inside}{closing}", bare)
+            assert len(re.findall("[“”„«»]", bare)) == 2 * len(quoted), key
+            assert len(re.findall(rf"(?<=[\w»]){before_colon}: ", bare)) == bare.count(":"), key
+            assert len(re.findall(rf"(?<=[\w»]){before_others}[;!?]", bare)) == len(re.findall("[;!?]", bare)), key
+            if language.code == "es":
+                assert [bare.count(mark) for mark in "¿¡"] == [bare.count(mark) for mark in "?!"], key
+
+
+def test_no_line_of_a_french_message_ends_before_a_mark() -> None:
+    message = render(make_event("rankrecord.created", created=NOW), Community(), language="fr")
+    assert message is not None
+    assert message.title.startswith("Promotion\xa0: SFC")
+    assert "Grade précédent\xa0: " in plain(message)
+    assert discord.payload(message)["embeds"][0]["title"].startswith("Promotion\xa0: SFC")  # type: ignore[index]
+    for platform in (slack, telegram):
+        shown = str(msgspec.to_builtins(platform.payload(message)))
+        assert "Promotion\xa0: SFC" in shown.replace("\\xa0", "\xa0")
+        assert "Grade précédent\xa0:" in shown.replace("\\xa0", "\xa0")
+
+
+def test_one_space_at_which_no_line_ends_stays_and_a_stretch_of_them_is_one_space() -> None:
+    message = Message(word="test", title="a\xa0: b\u202f! c\xa0\xa0d \xa0e\t\u2009f\xa0")
+    assert telegram.payload(message)["text"] == "a\xa0: b\u202f! c d e f"
 
 
 @cache

@@ -385,7 +385,7 @@ def test_each_word_can_be_counted_in_each_language(name: str, count: int) -> Non
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_digest_is_in_the_language_asked_for(language: str) -> None:
     message = grouped(PROMOTION, AWARD, language=language)
-    assert re.search(r"SFC Jacob Whitfield ?: 1 .+, 1 .+", message.title)
+    assert re.search(r"SFC Jacob Whitfield\xa0?: 1 .+, 1 .+", message.title)
 
 
 # A digest of what nobody heard of in time.

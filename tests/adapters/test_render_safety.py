@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perscom_adapters import LANGUAGES, Message, plain, render
+from perscom_adapters import LANGUAGES, Message, names, plain, render
 from perscom_receiver import EVENT_NAMES, Event, MalformedEvent, php_json
 from perscom_receiver.testing import make_event
 
@@ -131,6 +131,25 @@ def test_no_answer_of_a_form_can_pose_as_a_relation() -> None:
     assert "PRIVATE" not in dump(rendered("submission.created", {"form_id": 5, "user_id": None, **answers}, []))
     real = {"form_id": 5, "form": {"id": 5, "name": "Enlistment"}, "user_id": 2153, "user": WHITFIELD}
     assert title("submission.created", real) == "SFC Jacob Whitfield submitted the form “Enlistment”"
+
+
+@pytest.mark.parametrize("number", ["2153", 2153.5, [2153], {"id": 2153}, True, ""])
+@pytest.mark.parametrize("action", ["created", "updated", "deleted"])
+def test_what_somebody_typed_as_the_number_of_a_member_names_nobody(number: object, action: str) -> None:
+    data = {"form_id": 5, "user_id": number, "user": {**WHITFIELD, "id": number}, "unit_id": number, "author_id": number}
+    submission = event(f"submission.{action}", data, [])
+    message = render(submission, Namesakes())
+    assert message is not None
+    assert "Whitfield" not in dump(message)
+    assert "user 2153" not in dump(message)
+    assert "member" not in message.title
+    assert (names(submission, Namesakes())["member"], names(submission, Namesakes())["unit"]) == ("", "")
+
+
+@pytest.mark.parametrize("form", ["5", 5.5, True])
+def test_what_somebody_typed_as_the_number_of_a_form_names_none(form: object) -> None:
+    data = {"form_id": form, "form": {"id": form, "name": "PRIVATE"}}
+    assert "PRIVATE" not in dump(rendered("submission.created", data, []))
 
 
 def test_a_name_is_shown_as_it_is_spelled() -> None:

@@ -185,8 +185,18 @@ def test_nobody_is_pinged_unless_the_destination_and_the_table_say_so() -> None:
     ],
 )
 def test_the_account_of_another_is_not_taken(data: dict[str, Any]) -> None:
-    event = event_of("submission.created", **{"user_id": 7, **data})
+    event = event_of("rankrecord.created", **{"user_id": 7, **data})
     assert mentions_for([event], destination("member"), site(linked=True)) == ()
+
+
+@pytest.mark.parametrize("number", [7, "7", 7.0, [7], {"id": 7}, True, None])
+@pytest.mark.parametrize("action", ["created", "updated", "deleted"])
+def test_no_answer_of_a_form_pings_anybody(number: Any, action: str) -> None:
+    user = {"id": 7, "display_name": "Cpl Haddad", "discord_user_id": ACCOUNT, "unit": {"id": 1, "name": "1st Platoon"}}
+    answers = {"user": user, "unit": user["unit"], "unit_id": 1, "discord_user_id": ACCOUNT, "author": user, "author_id": 7}
+    event = event_of(f"submission.{action}", form_id=5, user_id=number, **answers)
+    known = site(linked=True, members={7: ACCOUNT}, units={"1st platoon": ROLE})
+    assert mentions_for([event], destination("member", "unit"), known) == ()
 
 
 def test_a_deletion_and_the_template_of_an_automation_ping_nobody() -> None:

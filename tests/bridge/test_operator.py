@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,11 +21,13 @@ from perscom_adapters.testing import ChatStandIn, Cut, Say, html_error
 from perscom_bridge import conditions, wording
 from perscom_bridge._load import Inspection, inspect, load
 from perscom_bridge._send import post
-from perscom_bridge.notices import EVERY, MOST, Notices, Witness
+from perscom_bridge.notices import EVERY, GRACE, MOST, Notices
 from perscom_bridge.overview import LaneRow
 from perscom_bridge.recent import Burst, Recent
+from perscom_bridge.sentences import HELD_UP, Sentences
 from perscom_bridge.service import destinations_of, running
-from perscom_bridge.trouble import GivenUp, Signs, Told, Trouble, compare, troubles
+from perscom_bridge.signs import GivenUp, Signs, Witness
+from perscom_bridge.trouble import Outage, Told, Trouble, compare
 from perscom_receiver import Health, Secret, SignatureMismatch, SQLiteInbox, Verifier
 from perscom_receiver.queue import Result, State
 from perscom_receiver.testing import make_event, signed_request
@@ -36,6 +40,9 @@ GONE = (
     " URL into the configuration and restart."
 )
 CAUSE = "Signature mismatch. Probably another secret than the one in PERSCOM's webhook form."
+UNREACHED = "discord.com could not be reached (ClientConnectorDNSError); nothing was sent."
+RESUME = "Once it works again with the same settings: perscom-bridge inbox resume"
+CHECK = "It is tried again and again. To see what is wrong: perscom-bridge check --live"
 
 
 class Clock:
@@ -106,6 +113,31 @@ class Unit:
 
         self.write(settle)
 
+    def attempt(self, name: str, outcome: str, wait: float = 900) -> None:
+        """Let the oldest event that waits for a destination be tried, as the worker does it; again after ``wait`` seconds."""
+        results = {
+            "done": Result(state=State.DONE, outcome="done"),
+            "retry": Result(state=State.WAITING, outcome="retry", at=self.clock() + wait, hold=True, error=UNREACHED),
+            "permanent": Result(state=State.WAITING, outcome="permanent", pause=GONE, error=GONE),
+        }
+
+        def work(connection: Any) -> None:
+            lane = self.inbox.queue.lane(connection, name)
+            claim = self.inbox.queue.claim(connection, self.clock(), 30, 1, [lane])
+            assert claim is not None
+            (task,) = claim.tasks
+            assert self.inbox.queue.start(connection, task, self.clock())
+            assert self.inbox.queue.settle(connection, task, results[outcome], self.clock())
+
+        self.write(work)
+
+    def fail(self, *names: str, minutes: int) -> None:
+        """Let destinations fail once every five minutes for so long; then they are due again."""
+        for minute in range(0, minutes, 5):
+            for name in names:
+                self.attempt(name, "retry", wait=300)
+            self.clock.now += min(5, minutes - minute) * 60
+
     def refuse(self, n: int) -> None:
         for _ in range(n):
             self.witness.refused(SignatureMismatch(), CAUSE)
@@ -159,7 +191,7 @@ def test_a_destination_that_is_off_is_told_once_and_once_when_it_is_on_again_als
                 await notices.look()
 
     assert play(use).said == [
-        ("perscom-bridge: trouble", [f"announcements is off: {GONE} 12 events are waiting."]),
+        ("perscom-bridge: trouble", [f"announcements is off: {GONE} 12 events are waiting. {RESUME} announcements"]),
         ("perscom-bridge: mended", ["announcements is no longer off."]),
     ]
 
@@ -253,7 +285,7 @@ def test_refused_calls_are_one_trouble_that_is_over_after_a_quiet_hour(play: Any
                 unit.refuse(5)
                 unit.clock.now += 40
             await notices.look()
-            told = [(f"37 calls were refused in the last 10 minutes. {CAUSE}")]
+            told = [f"37 calls were refused in the last 10 minutes. {CAUSE} The log says more."]
             assert unit.said == [("perscom-bridge: trouble", told)]
             for _ in range(3):  # now and then another one: it is not over
                 unit.clock.now += 50 * 60
@@ -304,7 +336,7 @@ def test_there_are_few_messages_in_an_hour_and_in_the_end_all_is_told(play: Any)
     unit = play(use, more)
     assert len(unit.said) == MOST + 1
     told = [sentence for _, sentences in unit.said for sentence in sentences]
-    assert told[:-1] == [f"{name} is off: It is gone. 0 events are waiting." for name in names[:16]]
+    assert told[:-1] == [f"{name} is off: It is gone. Nothing is waiting. {RESUME} {name}" for name in names[:16]]
     assert told[-1] == "And 4 more: the status page has them all."
 
 
@@ -322,10 +354,11 @@ def test_what_was_given_up_is_told_with_the_newest_reason(play: Any) -> None:
 
     reason = "within a day, the newest for this reason:"
     end = "All of them: perscom-bridge inbox dead"
+    once, look = "within a day, for this reason:", "See: perscom-bridge inbox dead"
     assert [sentences for _, sentences in play(use).said] == [
         [f"2 messages were given up for announcements {reason} Discord calls this message empty. {end}"],
         ["No message was given up for announcements for a day."],
-        [f"1 message was given up for announcements {reason} Discord says this message is too large. {end}"],
+        [f"1 message was given up for announcements {once} Discord says this message is too large. {look}"],
     ]
 
 
@@ -369,6 +402,209 @@ def test_an_old_secret_that_is_still_used_is_told(play: Any) -> None:
     assert over == ["The old secret was not used for a day: its lines can be taken out."]
 
 
+def test_a_destination_that_takes_nothing_for_long_is_told_once_and_once_when_it_takes_messages_again(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        unit.wait_for("announcements", 3)
+        async with unit.watched() as notices:
+            unit.fail("announcements", minutes=14)
+            await notices.look()
+            assert unit.said == [], "it may be over soon"
+            unit.clock.now += 2 * 60
+            await notices.look()
+        for _ in range(5):  # hours later, and over restarts
+            unit.fail("announcements", minutes=60)
+            async with unit.notices() as notices:
+                await notices.look()
+                await notices.look()
+        assert len(unit.said) == 1
+        async with unit.notices() as notices:
+            for _ in range(3):
+                unit.attempt("announcements", "done")
+                await notices.look()
+            assert len(unit.said) == 1
+            unit.clock.now += 3 * 60
+            await notices.look()
+            await notices.look()
+
+    told = f"Nothing has got through to announcements for 16 minutes. {UNREACHED} 3 events are waiting, the oldest for"
+    assert play(use).said == [
+        ("perscom-bridge: trouble", [f"{told} 16 minutes. {CHECK}"]),
+        ("perscom-bridge: mended", ["Nothing is held up for announcements any more."]),
+    ]
+
+
+def test_nothing_is_told_of_hiccups_of_a_busy_day_or_of_a_night_without_the_service(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        unit.wait_for("announcements", 20)
+        async with unit.watched() as notices:
+            for _ in range(20):  # each needs three attempts
+                unit.fail("announcements", minutes=10)
+                await notices.look()
+                unit.attempt("announcements", "done")
+                await notices.look()
+            unit.wait_for("announcements", 1)
+            unit.attempt("announcements", "retry")
+        unit.clock.now += DAY
+        async with unit.notices() as notices:
+            await notices.look()
+            unit.attempt("announcements", "retry")
+            await notices.look()
+
+    assert play(use).said == []
+
+
+def test_what_many_places_take_and_one_event_meets_alone_is_no_outage(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        unit.wait_for("announcements", 5)
+
+        def work(connection: Any) -> None:
+            lane = unit.inbox.queue.lane(connection, "announcements", width=5)
+            claim = unit.inbox.queue.claim(connection, unit.clock(), 3600, 5, [lane])
+            assert claim is not None
+            refused, *others = claim.tasks
+            result = Result(state=State.WAITING, outcome="retry", at=unit.clock() + HOUR, error="n8n refuses the event (500).")
+            assert unit.inbox.queue.start(connection, refused, unit.clock())
+            assert unit.inbox.queue.settle(connection, refused, result, unit.clock())
+            for other in others:
+                unit.clock.now += 10 * 60
+                done = Result(state=State.DONE, outcome="done")
+                assert unit.inbox.queue.settle(connection, other, done, unit.clock())
+
+        unit.write(work)
+        async with unit.watched() as notices:
+            await notices.look()
+            (found,) = unit.witness.signs(["announcements"]).outages
+            assert (found.since, found.waiting, found.oldest) == (0, 1, 40 * 60)
+            assert unit.said == []
+
+    play(use)
+
+
+SEVERAL = "".join(
+    f'[destinations.{name}]\ntype = "discord"\nurl = "https://discord.com/api/webhooks/11301122334455667{number}/{"x" * 60}"\n'
+    for number, name in enumerate(("alpha", "bravo"), 10)
+)
+
+
+def test_a_network_that_is_away_is_one_sentence_however_many_destinations_it_leads_to(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        for name in ("announcements", "alpha", "bravo"):
+            unit.wait_for(name, 2)
+        async with unit.watched() as notices:
+            unit.fail("announcements", "alpha", "bravo", minutes=20)
+            await notices.look()
+            for name in ("announcements", "alpha", "bravo"):
+                unit.attempt(name, "done")
+                unit.attempt(name, "done")
+            unit.clock.now += 3 * 60
+            await notices.look()
+
+    told = (
+        "Nothing has got through to announcements, alpha and bravo for 20 minutes. 6 events are waiting, the oldest for 20"
+        " minutes. They are tried again and again. Can this machine reach the internet? To see which of them answer:"
+        " perscom-bridge check --live"
+    )
+    assert play(use, SEVERAL).said == [
+        ("perscom-bridge: trouble", [told]),
+        ("perscom-bridge: mended", ["Nothing is held up for announcements, alpha and bravo any more."]),
+    ]
+
+
+def test_an_outage_of_the_operators_own_channel_is_waited_out_and_never_told_there(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        unit.wait_for("staff", 1)
+        unit.wait_for("announcements", 1)
+        async with unit.watched() as notices:
+            unit.fail("staff", "announcements", minutes=20)
+            unit.attempt("staff", "retry", wait=900)
+            for _ in range(28):
+                await notices.look()
+                unit.clock.now += EVERY
+            assert unit.chat.arrivals == [], "a call would meet what the last one met"
+            unit.clock.now += 60
+            unit.attempt("staff", "done")
+            await notices.look()
+            await notices.look()
+
+    ((title, (sentence,)),) = play(use).said
+    assert title == "perscom-bridge: trouble"
+    assert sentence.startswith("Nothing has got through to announcements for 3")
+
+
+def test_an_outage_that_ends_with_a_destination_that_is_gone_is_not_over(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        unit.wait_for("announcements", 1)
+        async with unit.watched() as notices:
+            unit.fail("announcements", minutes=20)
+            await notices.look()
+            unit.attempt("announcements", "permanent")
+            for _ in range(5):
+                await notices.look()
+                unit.clock.now += HOUR
+            assert [sentences[0].split()[0] for _, sentences in unit.said] == ["Nothing", "announcements"]
+            unit.on("announcements")
+            unit.attempt("announcements", "done")
+            unit.clock.now += HOUR
+            await notices.look()
+
+    assert play(use).said[2:] == [
+        ("perscom-bridge: mended", ["Nothing is held up for announcements any more.", "announcements is no longer off."])
+    ]
+
+
+def test_a_limit_that_a_notice_meets_holds_for_the_messages_of_events_and_the_other_way_round(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        def ready(*names: str) -> list[float | None]:
+            queue = unit.inbox.queue
+            lanes = [unit.write(lambda c, name=name: queue.lane(c, name, pace=paces[name])) for name in names]
+            return [unit.write(lambda c, lane=lane: queue.next_ready(c, [lane])) for lane in lanes]
+
+        async with unit.watched() as notices:
+            own = notices._destination.pace.path  # type: ignore[attr-defined]
+            paces = {"staff": own, "announcements": f"{own}more/", "alpha": "elsewhere/"}
+            for name in paces:
+                unit.wait_for(name, 1)
+            ready(*paces)
+            unit.give_up("bravo", 1, "It is too large.")
+            unit.chat.script(Say(status=429, body=b'{"retry_after": 600.0, "global": false}'))
+            await notices.look()
+            until = unit.clock.now + 600
+            found = ready(*paces)
+            assert found[:2] == [pytest.approx(until, abs=0.1)] * 2
+            assert found[2] == unit.clock.now
+            while unit.clock.now < until - GRACE - EVERY:
+                unit.clock.now += EVERY
+                await notices.look()
+            assert len(unit.chat.arrivals) == 1, "a restart would not wait less"
+            async with unit.notices() as anew:
+                await anew.look()
+                assert len(unit.chat.arrivals) == 1
+                unit.clock.now = until - 0.1
+                await anew.look()
+            assert len(unit.said) == 1
+
+    play(use, SEVERAL)
+
+
+def test_notices_are_in_the_language_of_the_destination_they_go_to(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        async with unit.notices() as notices:
+            unit.off("announcements")
+            await notices.look()
+            unit.on("announcements")
+            await notices.look()
+
+    told = (
+        "announcements ist abgeschaltet: Laut Discord gibt es den Webhook nicht mehr. In Discord einen neuen anlegen"
+        " (Kanaleinstellungen, Integrationen, Webhooks), dessen URL in die Konfiguration eintragen und neu starten. Es wartet"
+        " nichts. Sobald es mit denselben Einstellungen wieder geht: perscom-bridge inbox resume announcements"
+    )
+    assert play(use, 'language = "de"\n').said == [
+        ("perscom-bridge: Störung", [told]),
+        ("perscom-bridge: behoben", ["announcements ist nicht mehr abgeschaltet."]),
+    ]
+
+
 def signs(**more: Any) -> Signs:
     return Signs(**{"lanes": (), "health": HEALTH, **more})
 
@@ -377,25 +613,31 @@ def lane(name: str, paused: str | None) -> LaneRow:
     return LaneRow(name=name, waiting=1, paused=paused, moved=None)
 
 
+def outage(name: str, since: float = HELD_UP) -> Outage:
+    return Outage(destination=name, since=since, waiting=1, oldest=since, error=UNREACHED)
+
+
 def test_what_is_worst_is_told_first() -> None:
     everything = signs(
         lanes=[lane("announcements", GONE), lane("staff", None)],
         health=msgspec.structs.replace(HEALTH, waiting=14, oldest=90.0, worker_seen=80.0, old_secret=2),
+        outages=[outage("staff")],
         given_up=[GivenUp("staff", 1, "It is too large.")],
         refused={"MethodRefused": Burst(9, "A GET webhook: what PERSCOM signed never travels.")},
         unstored=4,
         failed={("staff", conditions.FAILED): Burst(1)},
     )
-    assert [trouble.key for trouble in troubles(everything)] == [
+    assert [trouble.key for trouble in Sentences("en").troubles(everything, "") if trouble.begins] == [
         "unstored",
         "unworked",
         "off announcements",
+        "held up staff",
         "given up staff",
         "refused MethodRefused",
         "old secret",
         "condition failed staff",
     ]
-    assert troubles(signs()) == []
+    assert Sentences("en").troubles(signs(), "") == []
 
 
 trouble = st.builds(
@@ -485,11 +727,42 @@ def test_the_running_service_tells_of_a_deleted_webhook_and_of_calls_with_anothe
     unit = asyncio.run(main())
     troubled = [sentence for title, sentences in unit.said for sentence in sentences if title == "perscom-bridge: trouble"]
     assert len(troubled) == 2, "a restart repeats nothing"
-    assert troubled[0] == f"announcements is off: {GONE} 1 event is waiting."
+    assert troubled[0] == f"announcements is off: {GONE} 1 event is waiting. {RESUME} announcements"
     assert "calls were refused in the last 10 minutes. Signature mismatch. Probably another secret than" in troubled[1]
     everything = str(unit.said) + caplog.text
     secrets = [SECRET, "another secret, just as long", *(url.rpartition("/")[2] for url in unit.urls.values()), "Whitfield"]
     assert not [secret for secret in secrets if secret in everything]
+
+
+def test_the_running_service_tells_of_an_outage_and_of_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perscom_bridge.notices.EVERY", 0.05)
+    began, speed = time.time(), 600.0
+
+    def now() -> float:
+        return began + (time.time() - began) * speed
+
+    async def main() -> Unit:
+        async with asyncio.timeout(30), ChatStandIn(rate=None) as chat:
+            unit = Unit(tmp_path, chat)
+            unit.inbox.close()
+            chat.script(*[html_error(503)] * 10, url=unit.urls["announcements"])  # for some 50 minutes
+            async with (
+                destinations_of(unit.config) as pairs,
+                running([(unit.config, pairs)], now=now, speed=speed) as service,
+            ):
+                url = service.webhook_url(unit.config)
+                assert (await post(url, *signed_request("webhook.test", SECRET))).status == 202
+                while len(unit.said) < 2:
+                    await asyncio.sleep(0.02)
+            return unit
+
+    (trouble, (told,)), (mended, over) = asyncio.run(main()).said
+    assert (trouble, mended) == ("perscom-bridge: trouble", "perscom-bridge: mended")
+    assert re.sub(r"(1[5-9]|[2-5]\d) minutes", "so many minutes", told) == (
+        "Nothing has got through to announcements for so many minutes. Discord has trouble of its own (503)."
+        f" 1 event has been waiting for so many minutes. {CHECK}"
+    )
+    assert over == ["Nothing is held up for announcements any more."]
 
 
 def test_without_an_operator_nobody_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

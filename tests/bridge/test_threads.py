@@ -188,6 +188,28 @@ def test_the_form_of_a_guest_begins_no_thread_for_the_user_that_the_guest_become
     assert unit.threads == ["a", "b", "b"]
 
 
+@one_of_each
+@pytest.mark.parametrize("number", [str(HERE), float(HERE) + 0.5, [HERE], {"id": HERE}, True, -HERE, 10**30])
+def test_an_answer_that_is_called_as_the_number_of_the_member_leads_to_no_thread(unit: Unit, number: Any) -> None:
+    unit.joins(HERE)
+    unit.arrives(
+        "submission.created", user_id=number, user={"id": HERE, "display_name": "Capt. Okafor"}, member=HERE, author_id=HERE
+    )
+    unit.arrives("event.created", user_id=HERE, author_id=HERE)
+    unit.is_awarded(HERE)
+    unit.works()
+    assert unit.threads == ["a", "b", "c", "a"]
+    assert "Okafor" not in str(unit.chat.messages[1].payload)
+
+
+@on("forum")
+def test_what_a_template_wrote_leads_to_no_thread(unit: Unit) -> None:
+    unit.joins(HERE)
+    unit.arrives("awardrecord.created", id="3", user_id=HERE, title="Well done", changes=None)
+    unit.works()
+    assert unit.threads == ["a", "b"]
+
+
 @on("text channel")
 def test_in_a_text_channel_all_stand_one_below_the_other(unit: Unit) -> None:
     unit.joins(HERE)

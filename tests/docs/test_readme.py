@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from starlette.testclient import TestClient
 
@@ -131,8 +132,9 @@ def exists(words: list[str]) -> bool:
         return words[1:3] in (["-m", "pip"], ["-m", "venv"]) and extras(words) <= declared_extras()
     if name == "perscom-bridge":
         command = bridge.commands[words[1]]
-        if words[1] == "inbox":
-            command = command.commands[words[2]]  # type: ignore[attr-defined]
+        if isinstance(command, click.Group):
+            listing = len(words) < 3 or words[2].startswith("-")
+            command = command.commands["list" if listing else words[2]]
         options = {option for parameter in command.params for option in parameter.opts}
         return {word for word in words if word.startswith("-")} <= options
     return name in FOREIGN

@@ -1,14 +1,17 @@
-"""Automations: what is sent under which condition, as PERSCOM would, and that no source costs more than it may."""
+"""Automations in a sender: stored, run after what is published, each run once and in the log, whoever is killed."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import random
+import signal
 import sqlite3
 import subprocess
 import sys
-import time
+import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -16,760 +19,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from sending import SECRET
-
-from perscom_receiver import ConfigurationError, php_json
-from perscom_sender import Sender
-from perscom_sender._spellings import FORMS
-from perscom_sender.automations import Automation, Context, Run, matching, run, run_all
-
-NOW = datetime(2026, 3, 5, 4, 7, 9, tzinfo=UTC)
-MODEL = {
-    "id": 7,
-    "name": "O'Brien <b>",
-    "approved": True,
-    "online": False,
-    "notes": None,
-    "points": "12",
-    "ratio": 2.5,
-    "tags": ["alpha", "bravo", "charlie"],
-    "items": {"rifle": 2, "helmet": 1},
-    "text": "one\ntwo",
-    "created_at": "2026-03-05T04:07:09.000000Z",
-    "rank": {"name": "Sergeant"},
-}
-CONTEXT = Context(
-    model=MODEL,
-    model_type="App\\Models\\User",
-    model_id=7,
-    changes={"rank_id": {"old": 6, "new": 7}, "notes": {"old": "x", "new": None}},
-    causer={"id": 1, "name": "Capt. Okafor"},
-    causer_id=1,
-    now=NOW,
-)
-MODEL_WITHOUT_CAUSER = Context(model=MODEL, model_type="App\\Models\\User", model_id=7, now=NOW)
-
-
-def automation(**given: Any) -> Automation:
-    return Automation(**{"trigger": "user.updated", "subscription": "website", "name": "news"} | given)
-
-
-def rendered(source: str, context: Context = CONTEXT) -> Any:
-    """What a text of a template becomes."""
-    done = run(automation(template={"text": source}), context)
-    assert (done.outcome, done.unrendered) == ("executed", ()), done
-    assert isinstance(done.data, dict)
-    return done.data["text"]
-
-
-def met(condition: str, context: Context = CONTEXT) -> Run:
-    return run(automation(condition=condition), context)
-
-
-# What is sent.
-
-
-def test_without_a_template_the_resource_itself_is_sent_and_changes_are_an_empty_list() -> None:
-    done = run(automation(), CONTEXT)
-    assert (done.outcome, done.data, done.changes, done.why) == ("executed", MODEL, [], "")
-
-
-@pytest.mark.parametrize("template", [None, "", "  \n"])
-def test_a_blank_template_is_none(template: str | None) -> None:
-    assert run(automation(template=template), CONTEXT).data == MODEL
-
-
-@pytest.mark.parametrize("template", ["{}", "[]"])
-def test_an_empty_template_arrives_as_a_list(template: str) -> None:
-    done = run(automation(template=template), CONTEXT)
-    assert (php_json(done.data), done.changes) == (b"[]", None)
-
-
-def test_text_values_at_any_depth_are_rendered_and_nothing_else() -> None:
-    template = {
-        "{{ model.id }}": 1,
-        "id": "{{ model.id }}",
-        "deep": [{"er": ["{{ model.rank.name }}", 2.5, True, None]}],
-        "only a tag": "{% if true %}x{% endif %}",
-        "plain": "model.id",
-        "both": "{% if model.approved %}yes{% endif %}{{ '' }}",
-    }
-    done = run(automation(template=template), CONTEXT)
-    assert done.changes is None
-    assert done.data == {
-        "{{ model.id }}": 1,
-        "id": "7",
-        "deep": [{"er": ["Sergeant", 2.5, True, None]}],
-        "only a tag": "{% if true %}x{% endif %}",
-        "plain": "model.id",
-        "both": "yes",
-    }
-
-
-def test_a_template_may_be_json_text_or_a_list() -> None:
-    assert run(automation(template='["{{ model.id }}", 1]'), CONTEXT).data == ["7", 1]
-
-
-@pytest.mark.parametrize(
-    ("source", "text"),
-    [
-        ("{{ model.id }}", "7"),
-        ("{{ model['id'] }}", "7"),
-        ("{{ model.approved }}", "1"),
-        ("{{ model.online }}", ""),
-        ("{{ model.notes }}", ""),
-        ("{{ null }}", ""),
-        ("{{ nothing }}", ""),
-        ("{{ model.nothing.at.all }}", ""),
-        ("{{ model.notes.deeper }}", ""),
-        ("{{ model.ratio }}", "2.5"),
-        ("{{ 100.0 }}", "100"),
-        ("{{ 0.1 + 0.2 }}", "0.3"),
-        ("{{ 1e25 }}", "1.0E+25"),
-        ("{{ 1 / 3 }}", "0.33333333333333"),
-        ("{{ 0.00000015 }}", "1.5E-7"),
-        ("{{ model.name }}", "O&#039;Brien &lt;b&gt;"),
-        ("{{ model.name|raw }}", "O'Brien <b>"),
-        ("{{ model.name|raw|upper }}", "O&#039;BRIEN &lt;B&gt;"),
-        ("{{ '<b>' }}", "<b>"),
-        ("{{ '\"quoted\" & more'|lower }}", "&quot;quoted&quot; &amp; more"),
-        ("{{ model.tags|json_encode }}", "[&quot;alpha&quot;,&quot;bravo&quot;,&quot;charlie&quot;]"),
-        ("{{ model.tags|json_encode|raw }}", '["alpha","bravo","charlie"]'),
-        ("{{ causer.name }} {{ causer_id }} {{ model_id }} {{ model_type }}", "Capt. Okafor 1 7 App\\Models\\User"),
-        ("{{ changes.rank_id.old }} to {{ changes.rank_id.new }}", "6 to 7"),
-        ("{{ now }}", "2026-03-05 04:07:09"),
-        ("{{ now|date('H:i') }} {{ now.format('D') }} {{ now.year }}", "04:07 Thu 2026"),
-        ("{{ model.__class__ }}{{ model.items.items }}{{ model.name.upper }}", ""),
-        ("a\n{{ 1 }}\n", "a\n1\n"),
-    ],
-)
-def test_a_rendered_value_is_the_text_that_twig_writes(source: str, text: str) -> None:
-    assert rendered(source) == text
-
-
-@pytest.mark.parametrize(
-    ("source", "text"),
-    [
-        ("{% if model.approved %}yes{% else %}no{% endif %}{{ '' }}", "yes"),
-        ("{% if '0' %}yes{% elif [] %}maybe{% else %}no{% endif %}{{ '' }}", "no"),
-        (
-            "{% for tag in model.tags %}{{ loop.index }}{{ tag }}{% if not loop.last %},{% endif %}{% endfor %}",
-            "1alpha,2bravo,3charlie",
-        ),
-        ("{% for key, value in model.items %}{{ key }}={{ value }};{% endfor %}", "rifle=2;helmet=1;"),
-        ("{% for key, value in model.tags %}{{ key }}{% endfor %}", "012"),
-        ("{% for value in model.items %}{{ value }}{% endfor %}", "21"),
-        ("{% for x in model.name %}{{ x }}{% else %}none{% endfor %}", "none"),
-        ("{% for x in nothing %}{{ x }}{% else %}none{% endfor %}", "none"),
-        ("{% set sum = 0 %}{% for n in model.items %}{% set sum = sum + n %}{% endfor %}{{ sum }}", "3"),
-        ("{% set a, b = 1, 2 %}{{ a }}{{ b }}", "12"),
-        ("{% set x %}<i>{{ model.name }}</i>{% endset %}{{ x }}", "<i>O&#039;Brien &lt;b&gt;</i>"),
-        ("{% set x = model.name|raw %}{{ x }}", "O&#039;Brien &lt;b&gt;"),
-        ("{% apply upper %}a{{ 'b' }}{% endapply %}", "AB"),
-        ("{% for t in model.tags %}{% apply upper|slice(0, 1) %}{{ t }}{% endapply %}{% endfor %}", "ABC"),
-        ("{% for i in range(1, 3) %}{{ i }}{% endfor %}", "123"),
-        (
-            "{% for a in model.tags %}{% for b in model.tags %}{{ a|first }}{{ b|first }} {% endfor %}{% endfor %}",
-            "aa ab ac ba bb bc ca cb cc ",
-        ),
-        ("{{ 'a' ~ 1 ~ true ~ null }}", "a11"),
-        (
-            "{{ -7 % 3 }} {{ 7 // 2 }} {{ 6 / 2 }} {{ 2 ** 3 }} {{ '5' + 1 }} {{ null + 1 }} {{ -model.points }}",
-            "-1 3 3 8 6 1 -12",
-        ),
-        ("{{ 9223372036854775807 + 1 }}", "9.2233720368548E+18"),
-        ("{{ 'yes' if model.approved else 'no' }}", "yes"),
-        ("{{ 1 if model.notes is null }}{{ 2 if nothing is not defined }}{{ 3 if [] is empty }}{{ 4 if 3 is odd }}", "1234"),
-    ],
-)
-def test_tags_and_operators_mean_what_they_mean_in_twig(source: str, text: str) -> None:
-    assert rendered(source) == text
-
-
-@pytest.mark.parametrize(
-    ("source", "text"),
-    [
-        ("{{ 'hELLO wORLD'|capitalize }}", "Hello world"),
-        ("{{ 5|decrement }} {{ '5'|decrement(2) }} {{ 'x'|decrement }}", "4 3 -1"),
-        ("{{ 5|increment }} {{ '1.5'|increment }} {{ null|increment(3) }}", "6 2.5 3"),
-        ("{{ nothing|default('d') }}{{ ''|default('d') }}{{ false|default('d') }}{{ []|default('d') }}", "dddd"),
-        ("{{ 0|default('d') }}{{ '0'|default('d') }}{{ model.a.b.c|default('d') }}{{ null|default }}", "00d"),
-        ("{{ model.name|escape }} {{ model.name|e('html') }}", "O&#039;Brien &lt;b&gt; O&#039;Brien &lt;b&gt;"),
-        ("{{ \"a'b\"|e('js')|raw }} {{ 'a b/é'|e('url') }}", "a\\u0027b a%20b%2F%C3%A9"),
-        ("{{ [1, 2]|first }}{{ {'a': 5}|first }}{{ 'abc'|first }}{{ []|first }}", "15a"),
-        ("{{ [1, 2]|last }}{{ {'a': 5, 'b': 6}|last }}{{ 'abc'|last }}{{ ''|last }}", "26c"),
-        (
-            "{{ [1, 2, 3]|join }} {{ [1, 2, 3]|join(', ') }} {{ [1, 2, 3]|join(', ', ' and ') }} {{ model.items|join('-') }}",
-            "123 1, 2, 3 1, 2 and 3 2-1",
-        ),
-        (
-            "{{ [true, false, null, 1.0]|join(',') }}|{{ null|join }}|{{ 'x'|join(',') }}|{{ [9]|join(',', ' and ') }}",
-            "1,,,1||x|9",
-        ),
-        (
-            "{{ {'a': 'é/', 'b': []}|json_encode|raw }} {{ null|json_encode }} {{ 1.0|json_encode }}",
-            '{"a":"\\u00e9\\/","b":[]} null 1',
-        ),
-        ("{{ now|json_encode|raw }}", '"2026-03-05T04:07:09.000000Z"'),
-        ("{{ 'é'|length }}{{ [1, 2]|length }}{{ model.items|length }}{{ null|length }}{{ 123|length }}", "12203"),
-        ("{{ 'ÄB'|lower }} {{ 'äb'|upper }}", "äb ÄB"),
-        ("{{ 'a<\nb\r\nc'|nl2br }}", "a<<br />\nb<br />\nc"),
-        ("{{ model.text|nl2br }} {{ model.name|nl2br }}", "one<br />\ntwo O&#039;Brien &lt;b&gt;"),
-        ("{{ 'I like %this% and %that%'|replace({'%this%': 'foo', '%that%': 'bar'}) }}", "I like foo and bar"),
-        (
-            (
-                "{{ 'hi all'|replace({'hi': 'hello', 'hello': 'hi', 'a': 'world', '': 'x'}) }} "
-                "{{ 'abcd'|replace({'ab': '1', 'abc': '2'}) }}"
-            ),
-            "hello worldll 2d",
-        ),
-        (
-            (
-                "{{ 2.5|round }} {{ (-1.5)|round }} {{ 1.005|round(2) }} {{ 5.055|round(2) }} {{ 1234.5|round(-2) }} "
-                "{{ 1.4|round(0, 'ceil') }}"
-            ),
-            "3 -2 1.01 5.06 1200 2",
-        ),
-        (
-            (
-                "{{ 1.955|round(2) }} {{ 0.285|round(2) }} {{ 1234567.891|round(1, 'floor') }} {{ '12.5'|round }} "
-                "{{ 1e300|round(2) }}"
-            ),
-            "1.96 0.29 1234567.8 13 1.0E+300",
-        ),
-        ("{{ 'hello'|slice(1, 3) }} {{ 'hello'|slice(-3) }} {{ 'hello'|slice(1, -1) }} {{ 'abc'|slice(5) }}.", "ell llo ell ."),
-        (
-            (
-                "{{ [1, 2, 3, 4]|slice(1, 2)|join }} {{ {'a': 1, 'b': 2}|slice(1)|json_encode|raw }} "
-                "{{ 'abc'|slice(start=1, length=1) }}"
-            ),
-            '23 {"b":2} b',
-        ),
-        (
-            "{{ 'a,b,c'|split(',', 2)|join('|') }} {{ 'a,b,c'|split(',', -1)|join('|') }} {{ 'abcde'|split('', 2)|join('|') }}",
-            "a|b,c a|b ab|cd|e",
-        ),
-        (
-            "{{ '<b>a</b> c < d'|striptags }} {{ 'a <!-- x > --> b'|striptags }} {{ \"<a title='>'>t</a>\"|striptags }}",
-            "a c &lt; d a  b t",
-        ),
-        (
-            "{{ 'a > b <br'|striptags|raw }} {{ '<<b>>c'|striptags }} {{ '5 < 6 and 7 > 3'|striptags|raw }}",
-            "a > b  c 5 < 6 and 7 > 3",
-        ),
-        ('{{ "o\'brien of the 1st ann-marie"|title|raw }}', "O'brien Of The 1St Ann-Marie"),
-        (
-            "{{ '  a b '|trim }}.{{ 'xxaxx'|trim('x') }}.{{ '1.500'|trim('0', 'right') }}.{{ ' a'|trim(side='left') }}",
-            "a b.a.1.5.a",
-        ),
-    ],
-)
-def test_a_filter_means_what_it_means_in_twig(source: str, text: str) -> None:
-    assert rendered(source) == text
-
-
-# Written by PHP 8.2 for these moments.
-PHP_DATES = {
-    "2026-03-05T04:07:09Z": (
-        "05 Thu 5 Thursday 4 th 4 63 10 March 03 Mar 3 31 0 2026 2026 26 am AM 213 4 4 04 04 07 09 000000 000 0 +0000 +00:00 0 "
-        "2026-03-05T04:07:09+00:00 Thu, 05 Mar 2026 04:07:09 +0000 1772683629"
-    ),
-    "2024-12-30T23:59:59.120340Z": (
-        "30 Mon 30 Monday 1 th 1 364 01 December 12 Dec 12 31 1 2025 2024 24 pm PM 041 11 23 11 23 59 59 120340 120 0 +0000 "
-        "+00:00 0 2024-12-30T23:59:59+00:00 Mon, 30 Dec 2024 23:59:59 +0000 1735603199"
-    ),
-    "2021-01-03T12:00:00Z": (
-        "03 Sun 3 Sunday 7 rd 0 2 53 January 01 Jan 1 31 0 2020 2021 21 pm PM 541 12 12 12 12 00 00 000000 000 0 +0000 +00:00 "
-        "0 2021-01-03T12:00:00+00:00 Sun, 03 Jan 2021 12:00:00 +0000 1609675200"
-    ),
-}
-
-
-@pytest.mark.parametrize(("moment", "text"), PHP_DATES.items(), ids=list(PHP_DATES))
-def test_every_letter_of_a_date_format_is_that_of_php(moment: str, text: str) -> None:
-    letters = " ".join("dDjlNSwzWFmMntLoYyaABgGhHisuvIOPZcrU")
-    assert rendered(f"{{{{ '{moment}'|date('{letters}')|raw }}}}") == text
-
-
-@pytest.mark.parametrize(
-    ("zone", "text"),
-    [
-        ("UTC", "2026-07-31T22:30:00+00:00|UTC|0|UTC|0|Z"),
-        ("America/New_York", "2026-07-31T18:30:00-04:00|America/New_York|1|EDT|-14400|-04:00"),
-        ("Asia/Kolkata", "2026-08-01T04:00:00+05:30|Asia/Kolkata|0|IST|19800|+05:30"),
-        ("Pacific/Auckland", "2026-08-01T10:30:00+12:00|Pacific/Auckland|0|NZST|43200|+12:00"),
-        ("Europe/London", "2026-07-31T23:30:00+01:00|Europe/London|1|BST|3600|+01:00"),
-    ],
-)
-def test_a_date_is_told_in_the_time_zone_that_is_asked_for(zone: str, text: str) -> None:
-    assert rendered(f"{{{{ '2026-07-31 22:30:00'|date('c|e|I|T|Z|p', '{zone}') }}}}") == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("'2026-03-05'", "March 5, 2026 00:00"),
-        ("'2026-03-05 04:07:09'", "March 5, 2026 04:07"),
-        ("'2026-03-05T04:07:09+02:00'", "March 5, 2026 02:07"),
-        ("1700000000", "November 14, 2023 22:13"),
-        ("'1700000000'", "November 14, 2023 22:13"),
-        ("null", "March 5, 2026 04:07"),
-        ("'now'", "March 5, 2026 04:07"),
-        ("model.created_at", "March 5, 2026 04:07"),
-    ],
-)
-def test_what_a_date_is_made_of(value: str, text: str) -> None:
-    assert rendered(f"{{{{ {value}|date }}}}") == text
-
-
-def test_a_backslash_takes_the_meaning_from_a_letter_of_a_format() -> None:
-    assert rendered(r"{{ now|date('Y-m-d \\a\\t H:i, jS') }}") == "2026-03-05 at 04:07, 5th"
-
-
-# What goes out as it stands, and what goes wrong.
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "{{ model.id ",
-        "{{ }}",
-        "{{ model.id|nope }}",
-        "{{ nope(1) }}",
-        "{{ model.id is nope }}",
-        "{% include 'x' %}{{ 1 }}",
-        "{% macro a() %}{% endmacro %}{{ 1 }}",
-        "{{ self }}",
-        "{{ model.name.upper() }}",
-        "{{ _set }}",
-        "{{ cycler }}{{ lipsum() }}",
-        "{% if model.id %}{{ 1|nope }}{% endif %}",
-    ],
-)
-def test_a_text_with_a_mistake_in_it_goes_out_unrendered_and_the_run_says_so(source: str) -> None:
-    done = run(automation(template={"a": [source], "b": "{{ model.id }}"}), CONTEXT)
-    assert (done.outcome, done.data) == ("executed", {"a": [source], "b": "7"})
-    (note,) = done.unrendered
-    assert note.startswith("a[0] goes out unrendered: ")
-    assert note in str(done)
-
-
-@pytest.mark.parametrize(
-    ("source", "why"),
-    [
-        ("{{ model.tags }}", "a list or an object is printed as text"),
-        ("{{ 1 / 0 }}", "divided by zero"),
-        ("{{ 1 % 0 }}", "divided by zero"),
-        ("{{ 'x' * 9 }}", "no number"),
-        ("{{ 2 ** 5000 }}", "too large"),
-        ("{{ model.name|date }}", "date takes"),
-        ("{{ now|date('Y', 'Mars/Olympus') }}", "no such time zone"),
-        ("{{ model.name|replace('a', 'b') }}", "do not go together"),
-        ("{{ model.name|e('css') }}", "escape knows html, js, url"),
-        ("{{ model.name < 3 }}", "do not go together"),
-        ("{% for x in model.tags %}{{ loop }}{% endfor %}", "a list or an object"),
-    ],
-)
-def test_an_error_while_it_runs_fails_the_automation_and_names_the_place_but_no_value(source: str, why: str) -> None:
-    done = run(automation(template={"deep": {"er": source}}), CONTEXT)
-    assert (done.outcome, done.data, done.changes) == ("failed", None, None)
-    assert done.why.startswith("in deep.er ")
-    assert why in done.why
-    assert "Brien" not in str(done) + repr(done)
-
-
-def test_data_that_is_no_json_fails_the_automation() -> None:
-    bad = Context(model={"name": "\ud800"}, model_type="x", now=NOW)
-    assert run(automation(), bad).outcome == "failed"
-    assert run(automation(template={"a": "{{ model.name }}"}), bad).why == "the data holds something that JSON cannot"
-
-
-# Conditions.
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [
-        'model["id"] == 7',
-        "model.id in [6, 7]",
-        'changed("rank_id") and old_value("rank_id") == 6 and new_value("rank_id") == 7',
-        'not changed("name")',
-        'changed("notes") and new_value("notes") is null',
-        'old_value("name") is none',
-        'in_array("7", [6, 7]) and in_array(7, {"a": "7"}) and not in_array("x", [0]) and not in_array(7, "7")',
-        'contains(model["name"], "Brien") and not contains(model["tags"], "alpha") and not contains(model["id"], "7")',
-        'starts_with(model["name"], "O") and ends_with(model["name"], "<b>")',
-        'blank(model["notes"]) and blank("  ") and blank([]) and not blank(0) and not blank(false)',
-        'filled(model["name"]) and not filled(null)',
-        "min(3, 1, 2) == 1 and max([3, 1]) == 3",
-        'model["points"]|round > 5',
-        'causer["name"]|lower == "capt. okafor" and causer_id == 1 and model_id == 7',
-        'model_type == "App\\\\Models\\\\User"',
-        'now.format("H") == "04" and now.hour == 4 and now.dayOfWeek == 4',
-        'changes["rank_id"]["new"] == 7',
-        'changes["rank" ~ "_id"]["new"] == 7 and model["tags"][model_id - 7] == "alpha"',
-        'model["nothing"]|default("x") == "x"',
-        '"a && b" == "a && b"',
-        "1",
-        "",
-        "   ",
-    ],
-)
-def test_a_condition_that_is_met(condition: str) -> None:
-    assert met(condition).outcome == "executed"
-
-
-@pytest.mark.parametrize("condition", ['model["id"] == 8', "0", '"0"', '""', "[]", "null", "false", "causer", 'changed("x")'])
-def test_a_condition_that_is_not_met_sends_nothing(condition: str) -> None:
-    done = met(condition, MODEL_WITHOUT_CAUSER)
-    assert (done.outcome, done.data, done.changes, done.why) == ("condition_failed", None, None, "")
-
-
-@pytest.mark.parametrize(
-    ("condition", "why"),
-    [
-        ('model["nothing"] == 1', 'in the condition there is no "nothing" in it'),
-        ("model.nothing", 'in the condition there is no "nothing" in it'),
-        ('model[model["rank"]["name"]] == 1', 'in the condition there is no "this key" in it'),
-        ('causer["name"] == "x"', 'in the condition what should hold "name" is null'),
-        ('blank(model["nothing"])', 'there is no "nothing"'),
-        ('model["nothing"] in [1]', 'there is no "nothing"'),
-        ('model["name"] > 3', "do not go together"),
-        ("1 / 0 == 1", "divided by zero"),
-        ("changed()", "do not go together"),
-    ],
-)
-def test_an_error_in_a_condition_sends_nothing(condition: str, why: str) -> None:
-    done = met(condition, MODEL_WITHOUT_CAUSER)
-    assert (done.outcome, done.data) == ("failed", None)
-    assert why in done.why
-
-
-SYMFONY = [
-    ("&&", 'model["id"] && causer', "a and b"),
-    ("||", 'model["id"]||causer', "a or b"),
-    ("!", '!changed("rank_id")', "not a"),
-    ("===", 'model["id"] === 7', "a == b"),
-    ("!==", 'model["id"] !== 7', "a != b"),
-    ("contains", 'model["name"] contains "x"', "contains(a, b)"),
-    ("starts with", 'model["name"] starts with "x"', "starts_with(a, b)"),
-    ("ends with", '(model["name"]) ends  with "x"', "ends_with(a, b)"),
-    ("matches", 'model["name"] matches "/x/"', "contains(a, b)"),
-    ("xor", "model and causer xor changes", "(a and not b) or (b and not a)"),
-    ("??", 'model["x"] ?? "y"', "a|default(b)"),
-    ("?.", "causer?.name", 'a["key"]'),
-    ("?:", 'model["x"] ?: "y"', "a or b"),
-    ("?", 'model["x"] ? 1 : 2', "b if a else c"),
-    ("..", 'model["id"] in 1..5', "range(a, b)"),
-    ("=>", 'model["tags"]|filter(t => t)', "a for loop"),
-    ("same as", 'model["x"] is same as(1)', "a == b"),
-    ("divisible by", 'model["x"] is divisible by(2)', "divisibleby"),
-    ("constant()", 'constant("DATE_ATOM") == 1', "the value itself"),
-    ("enum()", 'enum("App\\\\Type::A") == 1', "the value itself"),
-    ("[a:b]", 'model["name"][0:2] == "ab"', "a|slice(start, length)"),
-]
-
-
-@pytest.mark.parametrize(("name", "condition", "form"), SYMFONY, ids=[name for name, _, _ in SYMFONY])
-def test_a_spelling_of_symfony_or_twig_is_refused_with_the_form_that_is_understood(
-    name: str, condition: str, form: str
-) -> None:
-    for setting in ({"condition": condition}, {"template": {"a": "{{ " + condition + " }}"}}):
-        with pytest.raises(ConfigurationError) as caught:
-            automation(**setting)
-        assert f'"{name}" is not understood here. Write: ' in str(caught.value)
-        assert form in str(caught.value)
-        assert "'news'" in str(caught.value)
-
-
-def test_the_table_of_spellings_is_whole() -> None:
-    assert {name for name, _, _ in SYMFONY} | {"elseif"} == set(FORMS)
-
-
-def test_elseif_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r'"elseif" is not understood here\. Write: elif'):
-        automation(template=["{% if model.id %}a{% elseif causer %}b{% endif %}{{ 1 }}"])
-
-
-@pytest.mark.parametrize("text", ["a && b", "x ?? y", "starts with", "1..5", "!", "contains (x)"])
-def test_a_spelling_within_quotes_is_a_text(text: str) -> None:
-    assert met(f'contains("{text}", "{text}")').outcome == "executed"
-    assert rendered(f"{text} {{{{ '{text}' }}}}") == f"{text} {text}"
-
-
-# What is refused when an automation is made.
-
-
-@pytest.mark.parametrize(
-    ("given", "help_"),
-    [
-        ({"trigger": ""}, "rankrecord.created"),
-        ({"trigger": "user.*"}, "several automations"),
-        ({"trigger": "webhook.test"}, "test()"),
-        ({"subscription": ""}, "id or the name"),
-        ({"subscription": 0}, "id or the name"),
-        ({"subscription": True}, "id or the name"),
-        ({"subscription": 2**63}, "id or the name"),
-        ({"subscription": "\ud800"}, "id or the name"),
-        ({"priority": "high"}, "whole number"),
-        ({"enabled": "no"}, "true or false"),
-        ({"name": "x" * 256}, "255"),
-        ({"condition": 7}, "text"),
-        ({"condition": "{{ model.id }}"}, "no braces"),
-        ({"condition": "modle.id == 7"}, "Did you mean model?"),
-        ({"condition": 'changd("x")'}, "Did you mean changed?"),
-        ({"condition": 'model["x"]|uper == "X"'}, "Did you mean upper?"),
-        ({"condition": "model["}, "cannot be used"),
-        ({"condition": "model.id 7"}, "stands behind its end"),
-        ({"condition": "1 or " * 100 + "1"}, "a in [1, 2, 3]"),
-        ({"condition": "(" * 5000 + "1" + ")" * 5000}, "10000 characters"),
-        ({"condition": "(" * 4000 + "1" + ")" * 4000}, "too deeply"),
-        ({"condition": "9" * 5000 + " == 1"}, "too long a number"),
-        ({"template": "{"}, "no JSON"),
-        ({"template": "[" * 5000 + "]" * 5000}, "JSON"),
-        ({"template": "7"}, "an object or a list"),
-        ({"template": '"text"'}, "an object or a list"),
-        ({"template": {"a": NOW}}, "something that JSON cannot"),
-        ({"template": {"a": "x" * 70_000}}, "65536 bytes"),
-        ({"template": {"a": "{{ 1 }}" + "x" * 10_000}}, "10000 characters"),
-        ({"template": {"a": {"b": ["{{ a ?? b }}"]}}}, "its template, at a.b[0], cannot be used"),
-    ],
-)
-def test_a_wrong_setting_is_refused_with_what_to_write(given: dict[str, Any], help_: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        automation(**given)
-    assert help_ in str(caught.value)
-
-
-def test_a_template_that_is_nested_too_deeply_is_refused() -> None:
-    deep: Any = "{{ 1 }}"
-    for _ in range(70):
-        deep = [deep]
-    with pytest.raises(ConfigurationError, match="64 levels"):
-        automation(template=deep)
-
-
-def test_a_context_needs_a_time_zone() -> None:
-    with pytest.raises(ConfigurationError, match="time zone"):
-        Context(model={}, model_type="x", now=datetime(2026, 1, 1))
-
-
-# What a run may cost.
-
-GREEDY = [
-    "{% for i in range(1, 99999999) %}{% endfor %}{{ 1 }}",
-    "{% for i in range(1, 99999) %}{{ i }}{% endfor %}",
-    "{% set r = range(1, 999) %}{% for a in r %}{% for b in r %}{% for c in r %}{% endfor %}{% endfor %}{% endfor %}{{ 1 }}",
-    "{% set s = 'ab' %}{% for i in range(1, 60) %}{% set s = s ~ s %}{% endfor %}{{ s|length }}",
-    "{% set s = ['ab'] %}{% for i in range(1, 60) %}{% set s = [s, s] %}{% endfor %}{{ s|json_encode }}",
-    "{% set s = ['ab'] %}{% for i in range(1, 60) %}{% set s = [s, s] %}{% endfor %}{{ s == [s] }}",
-    "{% set s = 'aa' %}{% for i in range(1, 60) %}{% set s = s|replace({'a': 'aaaaaaaaaa'}) %}{% endfor %}{{ s|length }}",
-    "{% set s = 'aa' %}{% for i in range(1, 60) %}{% set s = s|split('')|join(s) %}{% endfor %}{{ s|length }}",
-    "{% set s %}ab{% endset %}{% for i in range(1, 60) %}{% set s %}{{ s }}{{ s }}{% endset %}{% endfor %}{{ s|length }}",
-    "{% set s = 'ab' %}{% for i in range(1, 60) %}{% apply upper %}{{ s }}{% endapply %}{% set s = s ~ s %}{% endfor %}{{ s }}",
-    "{% set s = '/' %}{% for i in range(1, 60) %}{% set s = s|json_encode %}{% endfor %}{{ s|length }}",
-    "{% for i in range(1, 20000) %}{{ model.big in model.big2 }}{% endfor %}",
-    "{% for i in range(1, 20000) %}{{ model.big|striptags|title|slice(0, 1) }}{% endfor %}",
-    "{% for i in range(1, 20000) %}{{ now.format('" + "c" * 5000 + "') }}{% endfor %}",
-]
-
-
-@pytest.mark.parametrize("source", GREEDY)
-def test_a_greedy_template_fails_soon(source: str) -> None:
-    context = Context(model={"big": "<" * 100_000, "big2": "<" * 100_000 + "b"}, model_type="x", now=NOW)
-    wanting = automation(template={"a": source})
-    begun = time.process_time()
-    done = run(wanting, context)
-    assert time.process_time() - begun < 5  # it is a tenth of that; without a bound it would be minutes
-    assert (done.outcome, done.data) == ("failed", None)
-    assert "takes too long or makes too much" in done.why
-
-
-@pytest.mark.parametrize(
-    "source", ["{{ 9**9**9**9 }}", "{{ 'a' * 10**9 }}", "{{ '%0999999999d' % 1 }}", "{{ [1] * 10**9 }}", "{{ 10**400 }}"]
-)
-def test_arithmetic_stays_small(source: str) -> None:
-    assert run(automation(template=[source]), CONTEXT).outcome == "failed"
-
-
-def test_a_run_as_large_as_a_person_writes_is_no_problem() -> None:
-    text = "<p>" + "An evening in the field. " * 2000 + "</p>"
-    context = Context(model={"text": text, "rows": [{"name": f"Soldier {n}"} for n in range(300)]}, model_type="x", now=NOW)
-    template = {
-        "text": "{{ model.text|striptags|raw }}",
-        "list": "{% for row in model.rows %}{{ loop.index }}. {{ row.name|upper }}{{ '' if loop.last else ', ' }}{% endfor %}",
-    }
-    done = run(automation(template=template), context)
-    assert done.outcome == "executed"
-    assert isinstance(done.data, dict)
-    assert done.data["list"].endswith("300. SOLDIER 299")
-
-
-PIECES = st.sampled_from(
-    [
-        "model",
-        "causer",
-        "changes",
-        "now",
-        "loop",
-        "x",
-        "{{",
-        "}}",
-        "{%",
-        "%}",
-        "for",
-        "in",
-        "if",
-        "else",
-        "endif",
-        "endfor",
-        "set",
-        "=",
-        "==",
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        "|",
-        ".",
-        ",",
-        ":",
-        "~",
-        "+",
-        "-",
-        "*",
-        "**",
-        "/",
-        "%",
-        "'",
-        '"',
-        "1",
-        "9",
-        "0.5",
-        "upper",
-        "raw",
-        "join",
-        "replace",
-        "default",
-        "date",
-        "slice",
-        "range(",
-        "changed(",
-        "not",
-        "and",
-        "or",
-        "is",
-        "null",
-        "self",
-        "__class__",
-        "apply",
-        "endapply",
-        "&&",
-        "??",
-        "..",
-        "<b>",
-        "é",
-        "🙂",
-        "{#",
-        "#}",
-        "\\",
-        "\n",
-    ]
-)
-SOURCES = st.one_of(
-    st.text(max_size=60), st.lists(PIECES, max_size=14).map(" ".join), st.lists(PIECES, max_size=14).map("".join)
-)
-
-
-@settings(deadline=None, max_examples=300)
-@given(SOURCES)
-@example("{{ ''.__class__.__mro__[1].__subclasses__() }}")
-@example("{{ model|attr('__class__') }}")
-@example("{{ range.__globals__ }}{{ loop.__class__ }}{{ now.__class__ }}")
-@example("{{ '{0.__class__}'.format(now) }}")
-def test_no_source_raises_anything_but_a_refusal(source: str) -> None:
-    for given_ in ({"condition": source}, {"template": ["{{ 1 }}" + source]}, {"template": [source]}):
-        try:
-            wanting = automation(**given_)
-        except ConfigurationError:
-            continue
-        done = run(wanting, CONTEXT)
-        assert (done.data is None) == (done.outcome != "executed")
-        assert "object at 0x" not in json.dumps(done.data)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@settings(deadline=None, max_examples=150)
-@given(st.dictionaries(st.sampled_from(["a", "b", "items"]), JSON))
-def test_no_model_raises_anything(model: dict[str, Any]) -> None:
-    filters = (
-        "capitalize date decrement increment first last join json_encode length lower nl2br round striptags title trim upper"
-    )
-    context = Context(model=model, model_type="x", model_id=1, now=NOW)
-    for name in filters.split():
-        done = run(
-            automation(template=["{{ model.a|" + name + " }}{{ model.b|default(1) }}"], condition='model["a"]|default(1)'),
-            context,
-        )
-        assert done.outcome in ("executed", "condition_failed", "failed")
-        if done.outcome == "executed":
-            assert isinstance(done.data, list)
-            assert isinstance(done.data[0], str)
-
-
-# Several automations.
-
-
-def test_the_enabled_ones_of_a_trigger_run_with_the_higher_number_first() -> None:
-    low, high, same = (automation(name=name, priority=priority) for name, priority in (("low", 1), ("high", 9), ("same", 1)))
-    others = [automation(enabled=False), automation(trigger="user.created")]
-    assert matching([low, others[0], high, same, others[1]], "user.updated") == [high, low, same]
-
-
-def test_one_that_fails_does_not_keep_the_others_from_running() -> None:
-    runs = run_all(
-        [
-            automation(name="fails", condition='model["nothing"]', priority=3),
-            automation(name="not met", condition="false", priority=2),
-            automation(name="sends", template={"id": "{{ model.id }}"}, priority=1),
-        ],
-        "user.updated",
-        CONTEXT,
-    )
-    assert [str(done) for done in runs] == [
-        "automation 'fails' on user.updated: failed; in the condition there is no \"nothing\" in it",
-        "automation 'not met' on user.updated: condition_failed",
-        "automation 'sends' on user.updated: executed",
-    ]
-
-
-def test_the_context_of_an_event_as_it_is_published() -> None:
-    data = {"id": 7, "name": "x"}
-    made = Context.of("rankrecord.updated", data, changes={"rank_id": 7}, old={"rank_id": 6}, causer={"id": 1}, now=NOW)
-    assert (made.model, made.model_type, made.model_id, made.causer_id) == (data, "App\\Models\\RankRecord", 7, 1)
-    assert made.changes == {"rank_id": {"old": 6, "new": 7}}
-    foreign = Context.of("order.paid", data, now=NOW + timedelta(days=1))
-    assert (foreign.model_type, foreign.changes, foreign.causer_id) == ("order", None, None)
-    assert "x" not in repr(foreign).replace("Context", "")
-
-
-# In a sender.
+from endpoints import Endpoint
+from sending import SECRET, START, Clock, running, until
+
+from perscom_receiver import ConfigurationError, Event
+from perscom_sender import Automation, Run, Sender, _following
+from perscom_sender.automations import Context, dry_run
 
 URL = "https://example.org/hook"
+BY_WHOM = {"was": "{{ changes.rank_id.old }}", "by": "{{ causer.name }}", "of": "{{ model_type }} {{ model_id }}"}
+
+
+@pytest.fixture
+def website(sender: Sender) -> int:
+    """A subscription that wants nothing, and keeps what it gets."""
+    return sender.subscriptions.add(URL, SECRET, name="website", enabled=False).id
 
 
 def sent(path: Path, subscription: int) -> list[dict[str, Any]]:
-    """The bodies that wait for a subscription, oldest first."""
+    """The bodies for a subscription, oldest first."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute(
             "SELECT event.body FROM task JOIN event ON event.id = task.event"
@@ -779,96 +47,498 @@ def sent(path: Path, subscription: int) -> list[dict[str, Any]]:
         return [json.loads(body) for (body,) in rows]
 
 
-def test_publishing_runs_the_automations_after_the_event_with_its_request_id(
-    make: Callable[..., Sender], path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    promoted = automation(
-        name="promoted",
-        subscription="automations only",
-        condition='new_value("rank_id") == 7',
-        template={"was": "{{ changes.rank_id.old }}"},
+def run_all(*senders: Sender) -> None:
+    """Let them run until no automation waits."""
+
+    async def main() -> None:
+        async with running(*senders):
+            await until(lambda: not senders[0].automations.runs(outcome="waiting"))
+
+    asyncio.run(main())
+
+
+def outcomes(sender: Sender, **which: Any) -> list[tuple[int, str, str]]:
+    return [(run.automation, run.outcome, run.why) for run in sender.automations.runs(**which)]
+
+
+class TestStored:
+    def test_what_is_added_is_there_for_every_process_and_can_be_edited_and_removed(
+        self, sender: Sender, make: Callable[..., Sender], website: int
+    ) -> None:
+        added = sender.automations.add(
+            "user.updated", subscription=website, condition='changed("rank_id")', template={"é": ["{{ model.id }}", 1.5, None]},
+            priority=-3, enabled=False, name="promoted",
+        )  # fmt: skip
+        assert added == Automation(
+            id=1, name="promoted", trigger="user.updated", condition='changed("rank_id")',
+            template={"é": ["{{ model.id }}", 1.5, None]}, subscription=website, priority=-3, enabled=False,
+        )  # fmt: skip
+        other = make().automations
+        assert other.get(1) == added
+        second = other.add("order.paid", subscription=website, template='  {"b": 1, "a": 2} ')
+        assert (second.id, second.template) == (2, {"b": 1, "a": 2})
+        changed = other.edit(1, enabled=True, template="", condition=None, trigger="user.created", name="hired")
+        assert (changed.enabled, changed.template, changed.condition, changed.trigger) == (True, None, None, "user.created")
+        assert (changed.priority, changed.subscription) == (-3, website)
+        assert sender.automations.all() == [changed, second]
+        assert sender.automations.remove(1) is True
+        assert sender.automations.remove(1) is False
+        assert sender.automations.get(1) is None
+        assert sender.automations.all() == [second]
+        assert sender.automations.add("order.paid", subscription=website).id == 3
+
+    def test_two_senders_in_one_file_know_nothing_of_each_other(
+        self, sender: Sender, make: Callable[..., Sender], website: int
+    ) -> None:
+        sender.automations.add("order.paid", subscription=website)
+        other = make(name="other")
+        assert other.automations.all() == []
+        assert other.automations.get(1) is None
+        assert other.automations.remove(1) is False
+        with pytest.raises(ConfigurationError, match="There is no subscription 1"):
+            other.automations.add("order.paid", subscription=website)
+        other.publish_blocking("order.paid", {})
+        assert other.automations.runs() == sender.automations.runs() == []
+
+    @pytest.mark.parametrize(
+        ("settings", "help_"),
+        [
+            ({"condition": "modle.id == 7"}, "Did you mean model?"),
+            ({"condition": 'model["a"] && causer'}, "Write: a and b"),
+            ({"template": "{"}, "no JSON"),
+            ({"trigger": "user.*"}, "several automations"),
+            ({"subscription": 7}, "There is no subscription 7"),
+            ({"subscription": "website"}, "the id of one"),
+            ({"priority": True}, "whole number"),
+        ],
     )
-    whole = automation(name="whole", subscription=1, priority=5)
-    sender = make(automations=[promoted, whole, automation(name="not met", condition="false", priority=-1)])
-    sender.subscriptions.add(URL, SECRET, ["user.*"], name="all users")
-    sender.subscriptions.add(URL, SECRET, [], name="automations only")
-    context = Context.of("user.updated", {"id": 7}, changes={"rank_id": 7}, old={"rank_id": 6}, now=NOW)
-    with caplog.at_level(logging.INFO, "perscom_sender"):
-        number = asyncio.run(
-            sender.publish("user.updated", {"id": 7}, {"rank_id": 7}, "the request", trace_id="t", context=context)
+    def test_what_cannot_work_is_refused_and_changes_nothing(
+        self, sender: Sender, website: int, settings: dict[str, Any], help_: str
+    ) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            sender.automations.add(**{"trigger": "user.updated", "subscription": website, **settings})
+        assert help_ in str(caught.value)
+        before = sender.automations.add("user.updated", subscription=website)
+        with pytest.raises(ConfigurationError) as caught:
+            sender.automations.edit(before.id, **settings)
+        assert help_ in str(caught.value)
+        assert sender.automations.all() == [before]
+
+    def test_what_is_no_setting_and_what_is_no_automation(self, sender: Sender, website: int) -> None:
+        sender.automations.add("user.updated", subscription=website)
+        with pytest.raises(ConfigurationError, match="edit.. cannot change id. It takes condition, enabled, name, priority"):
+            sender.automations.edit(1, id=2)
+        with pytest.raises(ConfigurationError, match="There is no automation 2"):
+            sender.automations.edit(2, enabled=False)
+
+    def test_a_text_that_will_go_out_unrendered_is_told_at_once(
+        self, sender: Sender, website: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sender.automations.add("user.updated", subscription=website, template={"a": ["{{ model.id|uper }}"]}, name="typo")
+        assert (
+            "Automation 'typo' on user.updated: a[0] goes out unrendered: \"uper\" is no filter here. Did you mean upper?"
+            in caplog.text
         )
-    plain, automated = sent(path, 1)
-    (templated,) = sent(path, 2)
-    assert plain["data"] == {"id": 7}
-    assert plain["changes"] == {"rank_id": 7}
-    assert (automated["data"], automated["changes"]) == ({"id": 7}, [])
-    assert (templated["data"], templated["changes"]) == ({"was": "6"}, None)
-    assert {(one["event"], one["request_id"], one["trace_id"]) for one in (plain, automated, templated)} == {
-        ("user.updated", "the request", "t")
-    }
-    assert plain["created"] < automated["created"] < templated["created"]
-    assert caplog.messages == [
-        f"Event {number}: automation 'whole' on user.updated: executed",
-        f"Event {number}: automation 'promoted' on user.updated: executed",
-        f"Event {number}: automation 'not met' on user.updated: condition_failed",
-    ]
 
 
-def test_by_default_an_automation_is_told_what_is_published(make: Callable[..., Sender], path: Path) -> None:
-    template = {
-        "id": "{{ model_id }}",
-        "type": "{{ model_type }}",
-        "new": "{{ changes.rank_id.new }}",
-        "by": "{{ causer.name }}",
-    }
-    sender = make(automations=[automation(trigger="rankrecord.updated", subscription=1, template=template)])
-    sender.subscriptions.add(URL, SECRET)
-    sender.publish_blocking("rankrecord.updated", {"id": 9}, {"rank_id": 7})
-    sender.publish_blocking("rankrecord.updated", [1, 2])
-    (body,) = sent(path, 1)
-    assert body["data"] == {"id": "9", "type": "App\\Models\\RankRecord", "new": "7", "by": ""}
+class TestRunning:
+    def test_they_run_after_the_event_in_the_order_of_their_priority(
+        self, sender: Sender, path: Path, website: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sender.subscriptions.add(URL, SECRET, ["user.*"], name="all users", enabled=False)
+        add = sender.automations.add
+        add("user.updated", subscription=website, condition='new_value("rank_id") == 7', template=BY_WHOM, name="promoted")
+        add("user.updated", subscription=2, priority=5, name="whole")
+        add("user.updated", subscription=website, condition="false", priority=-1, name="not met")
+        add("user.updated", subscription=website, condition='model["nothing"]', priority=9, name="fails")
+        add("user.updated", subscription=website, enabled=False)
+        add("user.created", subscription=website)
+        number = asyncio.run(
+            sender.publish(
+                "user.updated",
+                {"id": 7},
+                {"rank_id": 7},
+                "the request",
+                trace_id="t",
+                old={"rank_id": 6},
+                causer={"name": "Okafor"},
+            )
+        )
+        assert [run.outcome for run in sender.automations.runs()] == ["waiting"] * 4
+        with caplog.at_level(logging.INFO, "perscom_sender"):
+            run_all(sender)
+        plain, automated = sent(path, 2)
+        (templated,) = sent(path, website)
+        assert (plain["data"], plain["changes"]) == ({"id": 7}, {"rank_id": 7})
+        assert (automated["data"], automated["changes"]) == ({"id": 7}, [])
+        assert (templated["data"], templated["changes"]) == ({"was": "6", "by": "Okafor", "of": "App\\Models\\User 7"}, None)
+        assert {(one["event"], one["request_id"], one["trace_id"]) for one in (plain, automated, templated)} == {
+            ("user.updated", "the request", "t")
+        }
+        assert plain["created"] < automated["created"] < templated["created"]
+        no_such = 'in the condition there is no "nothing" in it'
+        assert outcomes(sender, event=number) == [
+            (3, "condition_failed", ""),
+            (1, "executed", ""),
+            (2, "executed", ""),
+            (4, "failed", no_such),
+        ]
+        assert [line for line in caplog.messages if "automation" in line] == [
+            f"Event {number}: automation 4 'fails' on user.updated: failed; {no_such}",
+            f"Event {number}: automation 2 'whole' on user.updated: executed",
+            f"Event {number}: automation 1 'promoted' on user.updated: executed",
+            f"Event {number}: automation 3 'not met' on user.updated: condition_failed",
+        ]
+        assert [record.levelno for record in caplog.records if "automation" in record.message][:2] == [
+            logging.WARNING,
+            logging.INFO,
+        ]
+
+    def test_it_is_delivered_like_any_other(self, sender: Sender) -> None:
+        async def main() -> None:
+            async with Endpoint() as endpoint, running(sender):
+                there = sender.subscriptions.add(endpoint.url, SECRET)
+                sender.automations.add("order.paid", subscription=there.id, template={"paid": "{{ model.id }}"})
+                await sender.publish("order.paid", {"id": 7})
+                await until(lambda: sender.log.deliveries(state="delivered"))
+                ((_, body),) = endpoint.requests
+                assert json.loads(body)["data"] == {"paid": "7"}
+                (run,) = sender.automations.runs()
+                assert run.sent is not None
+                assert [one.subscription for one in sender.log.deliveries(event=run.sent)] == [there.id]
+
+        asyncio.run(main())
+
+    def test_without_old_values_and_causer_they_know_what_is_published_and_when(
+        self, sender: Sender, path: Path, clock: Clock, website: int
+    ) -> None:
+        template = BY_WHOM | {"new": "{{ changes.rank_id.new }}", "at": "{{ now|date('c') }}", "none": "{{ changes is null }}"}
+        sender.automations.add("rankrecord.updated", subscription=website, template=template)
+        sender.publish_blocking("rankrecord.updated", {"id": 9}, {"rank_id": 7})
+        sender.publish_blocking("rankrecord.updated", {"id": 9}, {}, old={}, causer={})
+        at = datetime.fromtimestamp(clock.now, UTC)
+        clock.now += 86_400  # nobody ran it for a day
+        run_all(sender)
+        first, second = (body["data"] for body in sent(path, website))
+        assert first == {"was": "", "by": "", "of": "App\\Models\\RankRecord 9", "new": "7", "at": at.isoformat(), "none": ""}
+        assert (second["new"], second["none"]) == ("", "1")
+
+    def test_a_repeat_an_event_for_named_ones_and_data_that_is_no_object_run_none(self, sender: Sender, website: int) -> None:
+        sender.automations.add("user.updated", subscription=website)
+        for _ in range(3):
+            sender.publish_blocking("user.updated", {"id": 7}, key="once")
+        sender.publish_blocking("user.updated", {"id": 8}, to=[website])
+        sender.publish_blocking("user.updated", [1, 2])
+        sender.publish_blocking("user.updated", 7)
+        assert len(sender.automations.runs()) == 1
+        run_all(sender)  # and what it sends is followed by none
+        assert [run.outcome for run in sender.automations.runs()] == ["executed"]
+
+    def test_they_are_tried_neither_by_the_event_loop_nor_by_the_writer(
+        self, sender: Sender, website: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        threads = set()
+
+        def tried(*given: Any) -> Any:
+            threads.add(threading.current_thread())
+            return dry_run(*given)
+
+        monkeypatch.setattr(_following, "dry_run", tried)
+        sender.automations.add("user.updated", subscription=website)
+        sender.publish_blocking("user.updated", {"id": 7})
+        run_all(sender)
+        (thread,) = threads
+        assert thread is not threading.main_thread()
+        assert "writer" not in thread.name
+
+    def test_several_processes_run_each_once(
+        self, sender: Sender, make: Callable[..., Sender], path: Path, website: int
+    ) -> None:
+        sender.automations.add("user.updated", subscription=website)
+        for number in range(50):
+            sender.publish_blocking("user.updated", {"id": number})
+        run_all(sender, make(), make())
+        assert [body["data"]["id"] for body in sent(path, website)] == list(range(50))
+        assert Counter(run.outcome for run in sender.automations.runs()) == {"executed": 50}
+
+    @pytest.mark.parametrize("removed", [True, False])
+    def test_one_that_is_removed_or_switched_off_meanwhile_is_not_run(
+        self, sender: Sender, website: int, removed: bool
+    ) -> None:
+        sender.automations.add("user.updated", subscription=website)
+        sender.publish_blocking("user.updated", {"id": 7})
+        if removed:
+            sender.automations.remove(1)
+        else:
+            sender.automations.edit(1, enabled=False)
+        run_all(sender)
+        assert outcomes(sender) == [(1, "failed", "it was switched off or removed before it ran")]
+        assert sender.log.deliveries() == []
+
+    def test_one_whose_subscription_is_gone_fails(self, sender: Sender, website: int) -> None:
+        sender.automations.add("user.updated", subscription=website)
+        sender.subscriptions.remove(website)
+        sender.publish_blocking("user.updated", {"id": 7})
+        run_all(sender)
+        assert outcomes(sender) == [(1, "failed", "its subscription was removed")]
+
+    def test_one_that_makes_what_nobody_could_read_fails(self, sender: Sender, website: int) -> None:
+        deep: Any = "{{ 1 }}"
+        for _ in range(60):
+            deep = [deep]
+        sender.automations.add("user.updated", subscription=website, template=deep)
+        sender.automations.add("user.updated", subscription=website)
+        value: list[Any] = []
+        for _ in range(490):
+            value = [value]
+        sender.publish_blocking("user.updated", {"id": value})
+        run_all(sender)
+        assert {run.outcome for run in sender.automations.runs()} == {"executed"}
+
+    def test_a_body_that_is_not_kept_any_more(self, sender: Sender, website: int) -> None:
+        sender.automations.add("user.updated", subscription=website)
+        sender.publish_blocking("user.updated", {"id": 7})
+        sender._store.write(lambda connection: connection.execute("UPDATE event SET body = NULL"))
+        run_all(sender)
+        assert outcomes(sender) == [(1, "failed", "the body of its event is not kept any more")]
 
 
-def test_a_repeat_by_key_and_an_event_for_named_subscriptions_run_none(make: Callable[..., Sender], path: Path) -> None:
-    sender = make(automations=[automation(subscription=2)])
-    sender.subscriptions.add(URL, SECRET)
-    sender.subscriptions.add(URL, SECRET)
-    for _ in range(3):
-        sender.publish_blocking("user.updated", {"id": 7}, key="once")
-    sender.publish_blocking("user.updated", {"id": 8}, to=[1])
-    assert [body["data"] for body in sent(path, 2)] == [{"id": 7}]
+class TestOutbox:
+    def test_they_follow_what_is_published_in_a_transaction_of_somebody_else(
+        self, make: Callable[..., Sender], path: Path, tmp_path: Path
+    ) -> None:
+        shop = tmp_path / "shop.db"
+        sender = make(outboxes=[shop])
+        website = sender.subscriptions.add(URL, SECRET, enabled=False).id
+        sender.automations.add("user.updated", subscription=website, condition='old_value("rank_id") == 6', template=BY_WHOM)
+        given = {"old": {"rank_id": 6}, "causer": {"id": 1, "name": "Okafor"}}
+        for file in (shop, path):
+            with closing(sqlite3.connect(file)) as connection:
+                sender.publish_in(connection, "user.updated", {"id": 7}, {"rank_id": 7}, "the request", **given)
+                sender.publish_in(connection, "user.updated", [], {"rank_id": 7})
+                connection.commit()
+                sender.publish_in(connection, "user.updated", {"id": 8}, {"rank_id": 7}, **given)
+                connection.rollback()
+
+        async def main() -> None:
+            async with running(sender):
+                await until(lambda: len(sender.automations.runs(outcome="executed")) == 2)
+
+        asyncio.run(main())
+        assert [(body["data"], body["request_id"]) for body in sent(path, website)] == [
+            ({"was": "6", "by": "Okafor", "of": "App\\Models\\User 7"}, "the request")
+        ] * 2
+        assert len(sender.automations.runs()) == 2
+
+    def test_what_is_told_to_them_must_be_json(self, sender: Sender) -> None:
+        with closing(sqlite3.connect(":memory:")) as connection:
+            for wrong in (
+                {"old": {"a": float("nan")}},
+                {"causer": {"a": object()}},
+                {"causer": 7},
+                {"old": "text"},
+                {"old": [1]},
+            ):
+                with pytest.raises((ValueError, TypeError)):
+                    sender.publish_in(connection, "user.updated", {"id": 7}, **wrong)  # type: ignore[arg-type]
+                with pytest.raises((ValueError, TypeError)):
+                    sender.publish_blocking("user.updated", {"id": 7}, **wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("named", "why"), [("nobody", "there is no such"), (77, "there is no such"), ("twin", "by its id")])
-def test_an_automation_without_its_subscription_fails_and_the_event_goes_out(
-    make: Callable[..., Sender], path: Path, caplog: pytest.LogCaptureFixture, named: int | str, why: str
-) -> None:
-    sender = make(automations=[automation(subscription=named)])
-    for _ in range(2):
-        sender.subscriptions.add(URL, SECRET, ["user.*"], name="twin")
-    sender.publish_blocking("user.updated", {"id": 7})
-    (record,) = [record for record in caplog.records if "automation" in record.message]
-    assert record.levelno == logging.WARNING
-    assert why in record.message
-    assert [len(sent(path, number)) for number in (1, 2)] == [1, 1]
+class TestTheLog:
+    def test_the_runs_of_an_event_and_of_an_automation_newest_first_in_pages(
+        self, sender: Sender, clock: Clock, website: int
+    ) -> None:
+        sender.automations.add("user.updated", subscription=website)
+        sender.automations.add("user.updated", subscription=website, condition='model["id"] > 1')
+        events = [sender.publish_blocking("user.updated", {"id": number}) for number in range(4)]
+        clock.now += 60
+        run_all(sender)
+        runs = sender.automations.runs()
+        assert [run.id for run in runs] == list(range(8, 0, -1))
+        assert runs[0] == Run(
+            id=8, automation=2, event=events[3], at=datetime.fromtimestamp(START, UTC) + timedelta(seconds=60), outcome="executed",
+            why="", sent=runs[0].sent,
+        )  # fmt: skip
+        assert [run.id for run in sender.automations.runs(event=events[1])] == [4, 3]
+        assert [run.id for run in sender.automations.runs(automation=2)] == [8, 6, 4, 2]
+        assert [run.id for run in sender.automations.runs(automation=2, outcome="condition_failed")] == [4, 2]
+        assert [run.id for run in sender.automations.runs(automation=2, event=events[0])] == [2]
+        assert [run.id for run in sender.automations.runs(before=7, n=3)] == [6, 5, 4]
+        assert [run.sent for run in sender.automations.runs(outcome="condition_failed")] == [None, None]
+        with pytest.raises(ValueError, match="outcome is one of waiting, executed, condition_failed, failed"):
+            sender.automations.runs(outcome="done")  # type: ignore[arg-type]
+
+    def test_why_is_one_line_of_bounded_length_without_data(
+        self, sender: Sender, website: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        private = "the-private-value"
+        key = "k\n\x1b[31m" + "k" * 5000
+        template = {key: "{{ model.name|date }}", "of": "{{ causer.name }}"}
+        sender.automations.add("user.updated", subscription=website, template=template, priority=1)
+        sender.automations.add("user.updated", subscription=website, condition='model[model["name"]] == causer["name"]')
+        sender.automations.add("user.updated", subscription=website, template={key: "{{ x|nope }}", "a": "{{ model.name }}"})
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG):
+            sender.publish_blocking(
+                "user.updated", {"name": private}, {"name": private}, old={"name": private}, causer={"name": private}
+            )
+            run_all(sender)
+        third, second, first = sender.automations.runs()
+        assert [first.outcome, second.outcome, third.outcome] == ["failed", "failed", "executed"]
+        for run in (first, third):
+            assert len(run.why) == 1000
+            assert run.why.isprintable()
+        assert second.why == 'in the condition there is no "this key" in it'
+        assert private not in caplog.text + repr(sender.automations.runs())
+
+    def test_they_are_kept_as_long_as_the_log(self, make: Callable[..., Sender], clock: Clock) -> None:
+        sender = make(keep_bodies=1, keep_log=10)
+        website = sender.subscriptions.add(URL, SECRET, enabled=False).id
+        sender.automations.add("user.updated", subscription=website)
+        sender.publish_blocking("user.updated", {"id": 1})
+        run_all(sender)
+        clock.now += 9 * 86_400
+        sender.publish_blocking("user.updated", {"id": 2})
+        run_all(sender)
+        clock.now += 2 * 86_400
+
+        async def main() -> None:
+            async with running(sender):
+                await until(lambda: len(sender.automations.runs()) == 1)
+
+        asyncio.run(main())
+        assert [run.id for run in sender.automations.runs()] == [2]
+
+    def test_its_questions_and_the_question_which_follow_have_an_index(self, sender: Sender, path: Path, website: int) -> None:
+        asked = list[str]()
+        sender.automations.add("user.updated", subscription=website)
+        sender.automations.runs()  # the connection is there
+
+        def read(work: Callable[[Any], Any]) -> Any:
+            class Recorder:
+                def execute(self, sql: str, parameters: Any = ()) -> Any:
+                    asked.append(sql)
+                    return connection.execute(sql, parameters)
+
+            with closing(sqlite3.connect(path)) as connection:
+                return work(Recorder())
+
+        sender._store.read = read  # type: ignore[method-assign]
+        for which in ({"event": 1}, {"automation": 1}, {"outcome": "waiting"}, {"outcome": "failed"}, {}):
+            sender.automations.runs(**which)  # type: ignore[arg-type]
+        _following.Following(sender._store)._try_some()
+        with closing(sqlite3.connect(path)) as connection:
+            for sql in asked:
+                plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [1] * sql.count("?")))
+                assert "TEMP B-TREE" not in plan
+                assert "SEARCH" in plan or "PRIMARY KEY" in plan or sql.startswith("SELECT id") and "WHERE site" in sql, plan
+            plan = str(
+                connection.execute(
+                    "EXPLAIN QUERY PLAN SELECT id FROM sender_automation WHERE site = 's' AND trigger = 't' AND enabled = 1"
+                ).fetchall()
+            )
+            assert "sender_automation_trigger (site=? AND trigger=?)" in plan
 
 
-def test_an_automation_without_condition_and_template_needs_no_jinja() -> None:
+PROGRAM = """
+import asyncio, sqlite3, sys
+from perscom_sender import Sender
+
+async def main():
+    sender = Sender(sys.argv[1], outboxes=[sys.argv[2]])
+    running = asyncio.create_task(sender.run())
+    shop = sqlite3.connect(sys.argv[2])
+    number = int(sys.argv[3])
+    while True:
+        number += 1
+        await sender.publish("order.paid", {"id": number})
+        print(number, flush=True)
+        number += 1
+        sender.publish_in(shop, "order.paid", {"id": number}, old={"n": 1})
+        shop.commit()
+        print(number, flush=True)
+        await asyncio.sleep(0.001)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_killed_at_any_moment_each_ran_exactly_once(make: Callable[..., Sender], path: Path, tmp_path: Path) -> None:
+    chance, shop = random.Random(2), tmp_path / "shop.db"
+    sender = make(outboxes=[shop])
+    website = sender.subscriptions.add(URL, SECRET, enabled=False).id
+    sender.automations.add("order.paid", subscription=website, template={"paid": "{{ model.id }}"})
+    acknowledged = set[int]()
+
+    async def main() -> None:
+        for turn in range(6):
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", PROGRAM, str(path), str(shop), str(turn * 100_000), stdout=asyncio.subprocess.PIPE
+            )
+            assert child.stdout is not None
+            acknowledged.add(int(await child.stdout.readline()))
+            before = len(sender.automations.runs(outcome="executed", n=100_000))
+            await until(lambda before=before: len(sender.automations.runs(outcome="executed", n=100_000)) > before)
+            await asyncio.sleep(chance.random() * 0.3)
+            child.kill()
+            acknowledged.update(int(line) for line in (await child.stdout.read()).split(b"\n")[:-1])
+            await child.wait()
+        async with running(sender):
+            with closing(sqlite3.connect(shop)) as connection:
+                await until(lambda: connection.execute("SELECT count(*) FROM perscom_outbox").fetchone() == (0,))
+            await until(lambda: not sender.automations.runs(outcome="waiting"))
+
+    asyncio.run(main())
+    runs = sender.automations.runs(n=100_000)
+    assert {run.outcome for run in runs} == {"executed"}
+    arrived = Counter(int(body["data"]["paid"]) for body in sent(path, website))
+    assert set(arrived.values()) == {1}
+    assert acknowledged <= arrived.keys()
+    assert len({run.event for run in runs}) == len({run.sent for run in runs}) == len(runs) == len(arrived)
+    assert len(arrived) > 100
+
+
+def test_the_context_of_an_event_as_it_is_published() -> None:
+    now, data = datetime(2026, 3, 5, tzinfo=UTC), {"id": 7, "name": "x"}
+    made = Context.of("rankrecord.updated", data, {"rank_id": 7}, old={"rank_id": 6}, causer={"id": 1}, now=now)
+    assert (made.model, made.model_type, made.model_id, made.causer_id) == (data, "App\\Models\\RankRecord", 7, 1)
+    assert (made.changes, made.now) == ({"rank_id": {"old": 6, "new": 7}}, now)
+    foreign = Context.of("order.paid", data)
+    assert (foreign.model_type, foreign.changes, foreign.causer_id) == ("order", None, None)
+    assert abs(datetime.now(UTC) - foreign.now) < timedelta(hours=1)
+    assert "x" not in repr(foreign).replace("Context", "")
+
+
+def test_without_jinja_those_without_condition_and_template_run_and_the_others_say_what_to_install(path: Path) -> None:
     code = """
-import sys
+import asyncio, sys
 sys.modules["jinja2"] = None
-from datetime import UTC, datetime
-from perscom_sender.automations import Automation, Context, run
-plain = Automation(trigger="user.created", subscription=1, template={"a": "b"})
-print(run(plain, Context(model={}, model_type="x", now=datetime.now(UTC))).outcome)
+from perscom_sender import Sender
+sender = Sender(sys.argv[1])
+there = sender.subscriptions.add("https://example.org/hook", "0123456789abcdef-the-secret", enabled=False).id
+sender.automations.add("a.b", subscription=there, template={"a": "b"})
 try:
-    Automation(trigger="user.created", subscription=1, condition="1")
+    sender.automations.add("a.b", subscription=there, condition="1")
 except Exception as error:
     print(type(error).__name__, error)
+sender.automations.add("a.b", subscription=there)
+sender._store.write(lambda connection: connection.execute("UPDATE sender_automation SET condition = '1' WHERE id = 2"))
+sender.publish_blocking("a.b", {})
+
+async def main():
+    stop = asyncio.Event()
+    running = asyncio.create_task(sender.run(stop))
+    while sender.automations.runs(outcome="waiting"):
+        await asyncio.sleep(0.05)
+    stop.set()
+    await running
+
+asyncio.run(main())
+for run in sender.automations.runs():
+    print(run.outcome, run.why)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    executed, refused = done.stdout.splitlines()
-    assert executed == "executed"
-    assert refused == (
-        "ConfigurationError Conditions and templates need Jinja2. Install it: pip install 'perscom-receiver[automations]'"
-    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    install = "Conditions and templates need Jinja2. Install it: pip install 'perscom-receiver[automations]'"
+    assert done.stdout.splitlines() == [f"ConfigurationError {install}", f"failed {install}", "executed "]

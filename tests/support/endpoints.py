@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Self
 
 from aiohttp import web
 
-__all__ = ["Endpoint", "Raw"]
+__all__ = ["Endpoint"]
 
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,44 +70,3 @@ class Endpoint:
             return await entry(request)  # type: ignore[arg-type]
         finally:
             self.running -= 1
-
-
-class Raw:
-    """A server that writes ``pieces`` whatever it is asked, with a pause after each, then closes. It counts the connections."""
-
-    def __init__(self, *pieces: bytes, pause: float = 0.0) -> None:
-        self.pieces = pieces
-        self.pause = pause
-        self.connections = 0
-        self._serving: list[asyncio.Task[object]] = []
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self._server.close()
-        for serving in self._serving:
-            serving.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/hook"
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        serving = asyncio.current_task()
-        assert serving is not None
-        self._serving.append(serving)
-        try:
-            with suppress(OSError, asyncio.IncompleteReadError):
-                await reader.readuntil(b"\r\n\r\n")
-                for piece in self.pieces:
-                    writer.write(piece)
-                    await writer.drain()
-                    await asyncio.sleep(self.pause)
-                writer.close()  # what was written goes out before
-                await writer.wait_closed()
-        finally:
-            writer.transport.abort()

@@ -329,6 +329,7 @@ _TEXTS: Texts = {
     "label.previous_specialty": "Bisherige Spezialisierung",
     "label.previous_status": "Bisheriger Status",
     "label.when": "Wann",
+    "label.previous_time": "Bisherige Zeit",
     "label.new_time": "Neue Zeit",
     "label.planned_for": "War geplant für",
     "label.took_place": "Fand statt",

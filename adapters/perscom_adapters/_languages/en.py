@@ -323,6 +323,7 @@ _TEXTS: Texts = {
     "label.previous_specialty": "Previous specialty",
     "label.previous_status": "Previous status",
     "label.when": "When",
+    "label.previous_time": "Previous time",
     "label.new_time": "New time",
     "label.planned_for": "Was planned for",
     "label.took_place": "Took place",

@@ -317,6 +317,7 @@ _TEXTS: Texts = {
     "label.previous_specialty": "Especialidad anterior",
     "label.previous_status": "Estado anterior",
     "label.when": "Cuándo",
+    "label.previous_time": "Horario anterior",
     "label.new_time": "Nuevo horario",
     "label.planned_for": "Estaba previsto",
     "label.took_place": "Tuvo lugar",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from .record import Language, Texts
@@ -14,6 +15,11 @@ _VOWELS = tuple("aeiouàâäæéèêëîïôöœùûü")
 def _de(name: str) -> str:
     """``d’Okafor``, ``de Whitfield``."""
     return f"d’{name}" if name.lower().startswith(_VOWELS) else f"de {name}"
+
+
+def _spaced(text: str) -> str:
+    """``text`` whose spaces beside marks are those at which no line ends: narrow ones before ``;``, ``!`` and ``?``."""
+    return re.sub(r" (?=[;!?])", "\N{NARROW NO-BREAK SPACE}", re.sub(r" (?=[:»])|(?<=«) ", "\N{NO-BREAK SPACE}", text))
 
 
 _FORMS: Final = {"de": _de}
@@ -332,6 +338,7 @@ _TEXTS: Texts = {
     "label.previous_specialty": "Spécialité précédente",
     "label.previous_status": "Statut précédent",
     "label.when": "Quand",
+    "label.previous_time": "Horaire précédent",
     "label.new_time": "Nouvel horaire",
     "label.planned_for": "Était prévu",
     "label.took_place": "A eu lieu",
@@ -402,6 +409,7 @@ FRENCH = Language(
     date="%d/%m/%Y",
     moment="%d/%m/%Y à %H:%M",
     decimal=",",
+    colon=_spaced(" :"),
     forms=_FORMS,
-    texts=_TEXTS,
+    texts={key: _spaced(text) if isinstance(text, str) else tuple(map(_spaced, text)) for key, text in _TEXTS.items()},
 )

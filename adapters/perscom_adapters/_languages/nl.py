@@ -314,6 +314,7 @@ _TEXTS: Texts = {
     "label.previous_specialty": "Vorig specialisme",
     "label.previous_status": "Vorige status",
     "label.when": "Wanneer",
+    "label.previous_time": "Vorig tijdstip",
     "label.new_time": "Nieuw tijdstip",
     "label.planned_for": "Was gepland voor",
     "label.took_place": "Vond plaats",

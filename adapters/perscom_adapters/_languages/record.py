@@ -35,6 +35,8 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     """A day with a time; the time zone is written behind it."""
     decimal: str
     """The sign before the fraction of a number."""
+    colon: str = ":"
+    """What stands behind the name of a field."""
     forms: Mapping[str, Callable[[str], str]] = {}
     """How a name is written in the middle of a sentence, where that differs: with an article, for instance."""
     texts: Texts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, tzinfo
 
 from perscom_adapters._directory import NO_NAMES, Directory
@@ -39,6 +39,7 @@ def render(
     language: str = "en",
     timezone: tzinfo = UTC,
     show: Collection[str] = (),
+    told: Iterable[Event] = (),
 ) -> Message | None:
     """The message for an event, or None when there is nothing worth saying.
 
@@ -53,14 +54,16 @@ def render(
 
     ``language`` is one of :data:`perscom_adapters.LANGUAGES` (ValueError for others); what people wrote is not translated.
     ``timezone`` is the community's, for platforms that do not show each reader their own time. ``show`` names what is private
-    and shown all the same: ``"answers"``, those of a form, at most 50 of at most 500 UTF-16 units.
+    and shown all the same: ``"answers"``, those of a form, at most 50 of at most 500 UTF-16 units. ``told`` are events that
+    readers know already: PERSCOM never sends what was before, so of an event that is moved they tell from when.
     """
     spoken = language_of(language)
     word = word_of(event)
     if word is None:
         return None
     if word == "test" or not automation.is_template(event):
-        row = Row.of(event, word, directory or NO_NAMES, data=event.data, language=spoken, zone=timezone, show=show)
+        names = directory or NO_NAMES
+        row = Row.of(event, word, names, data=event.data, language=spoken, zone=timezone, show=show, told=told)
         return _RENDERERS[event.resource](row)
     if word == "message":
         return None  # nobody can tell whom it was for

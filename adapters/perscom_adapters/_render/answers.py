@@ -30,14 +30,14 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*")
 def answers(row: Row) -> tuple[Field, ...]:
     """A field for each question that was answered, in the order of the form; the first 50, and how many more there are."""
     fields = [
-        Field(name=question, value=value, short=len(shown) <= _SHORT and "\n" not in shown)
+        row.field(question, value, short=len(shown) <= _SHORT and "\n" not in shown)
         for key, answer in row.answers.items()
         if (question := _question(key)) and (value := _answer(row, answer)) and (shown := plain(value))
     ]
     if len(fields) <= _MOST:
         return tuple(fields)
     more = row.say("cut.more", count=str(len(fields) - _MOST))
-    return (*fields[:_MOST], Field(name=ELLIPSIS, value=(Text(more),), short=False))
+    return (*fields[:_MOST], Field(name=ELLIPSIS, value=(Text(more),), short=False, colon=""))
 
 
 def _question(key: str) -> str | None:
@@ -70,7 +70,7 @@ def _short(row: Row, value: object, depth: int = 0) -> str:
             return _joined([_short(row, part, depth + 1) for part in value[:_MOST_PARTS]], cut=len(value) > _MOST_PARTS)
         case dict():
             parts = [(key, _short(row, part, depth + 1)) for key, part in list(value.items())[:_MOST_PARTS]]
-            return _joined([f"{key}: {part}" for key, part in parts if part], cut=len(value) > _MOST_PARTS)
+            return _joined([f"{key}{row.language.colon} {part}" for key, part in parts if part], cut=len(value) > _MOST_PARTS)
         case _:
             return ""
 

@@ -85,14 +85,14 @@ def _fields(row: Row, value: object) -> tuple[Field, ...]:
     elif isinstance(value, list):
         pairs = ((pair.get("name"), pair.get("value")) for pair in map(mapping, value))
     fields = [
-        Field(name=name, value=(Text(shown),), short=len(shown) <= _SHORT and "\n" not in shown)
+        row.field(name, (Text(shown),), short=len(shown) <= _SHORT and "\n" not in shown)
         for key, told in pairs
         if (name := line(_unescaped(key))) and (shown := _value(row, told))
     ]
     if len(fields) <= _MOST_FIELDS:
         return tuple(fields)
     more = row.say("cut.more", count=str(len(fields) - _MOST_FIELDS + 1))
-    return (*fields[: _MOST_FIELDS - 1], Field(name=ELLIPSIS, value=(Text(more),), short=False))
+    return (*fields[: _MOST_FIELDS - 1], Field(name=ELLIPSIS, value=(Text(more),), short=False, colon=""))
 
 
 def _value(row: Row, value: object) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from perscom_adapters._message import Field, Inline, Message, safe_url
 
 from .parts import byline, facts, message, phrase, quoted_text
@@ -47,7 +49,7 @@ def _change(row: Row) -> str:
 def _full(row: Row, key: str) -> Message:
     author = byline(row, unit=False) if row.action == "created" else None
     fields = (
-        *facts(row, ("new_time" if key in ("moved", "ends") else "when", _span(row)), short=False),
+        *_when(row, moved=key in ("moved", "ends")),
         *facts(
             row,
             ("where", row.text("location", 200)),
@@ -66,6 +68,14 @@ def _gone(row: Row) -> Message:
     over = starts is not None and starts < row.created
     title = row.say("event.removed" if over else "event.cancelled", name=row.text("name"))
     return message(row, title, fields=facts(row, ("took_place" if over else "planned_for", _span(row)), short=False))
+
+
+def _when(row: Row, *, moved: bool) -> tuple[Field, ...]:
+    span = _span(row)
+    if not moved:
+        return facts(row, ("when", span), short=False)
+    before = _span(replace(row, data=row.before))
+    return facts(row, ("previous_time", before if before != span else None), ("new_time", span), short=False)
 
 
 def _span(row: Row) -> tuple[Inline, ...] | None:

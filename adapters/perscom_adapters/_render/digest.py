@@ -135,7 +135,7 @@ def _contents(message: Message) -> Iterator[Block]:
     yield from message.blocks
     facts: list[Inline] = []
     for field in message.fields:
-        facts += [Text(f"{' · ' if facts else ''}{field.name}: "), *field.value]
+        facts += [Text(f"{' · ' if facts else ''}{field.name}{field.colon} "), *field.value]
     if facts:
         yield Paragraph(tuple(facts))
 

@@ -31,9 +31,10 @@ class _Teller(msgspec.Struct, frozen=True, kw_only=True):
     timezone: tzinfo
     show: Collection[str]
     reword: _Reword | None
+    told: tuple[Event, ...] = ()
 
     def message(self, event: Event) -> Message | None:
-        message = render(event, self.directory, language=self.language, timezone=self.timezone, show=self.show)
+        message = render(event, self.directory, language=self.language, timezone=self.timezone, show=self.show, told=self.told)
         return message if message is None or self.reword is None else self.reword(message, event)
 
     def member(self, parts: Sequence[Part]) -> str | None:
@@ -52,6 +53,7 @@ def render_group(
     language: str = "en",
     timezone: tzinfo = UTC,
     show: Collection[str] = (),
+    told: Iterable[Event] = (),
     reword: _Reword | None = None,
 ) -> Message | None:
     """One message for the events of one group (see :func:`perscom_adapters.group_key`), or None with nothing worth saying.
@@ -71,7 +73,7 @@ def render_group(
     called with the message of each thing and with an event that holds all that is known of it, before the messages are put
     together: for an operator's own words. What it raises is raised.
     """
-    teller = _Teller(directory=directory, language=language, timezone=timezone, show=show, reword=reword)
+    teller = _Teller(directory=directory, language=language, timezone=timezone, show=show, reword=reword, told=tuple(told))
     return _grouped(events, teller)
 
 
@@ -103,6 +105,7 @@ def render_digest(
     language: str = "en",
     timezone: tzinfo = UTC,
     show: Collection[str] = (),
+    told: Iterable[Event] = (),
     reword: _Reword | None = None,
 ) -> Message | None:
     """One message for events that nobody heard of in time, of any number of actions and people; None with nothing to say.
@@ -111,7 +114,7 @@ def render_digest(
     to 25, with the time when it happened. What belongs together is put together as in :func:`render_group`; when a single thing
     is left, its own message is the digest.
     """
-    teller = _Teller(directory=directory, language=language, timezone=timezone, show=show, reword=reword)
+    teller = _Teller(directory=directory, language=language, timezone=timezone, show=show, reword=reword, told=tuple(told))
     return _grouped(events, teller, times=True)
 
 

@@ -46,7 +46,7 @@ def message(
 def facts(row: Row, *pairs: tuple[str, str | tuple[Inline, ...] | None], short: bool = True) -> tuple[Field, ...]:
     """A field for each pair whose value is known. Its name is the text under ``label.`` and the first of the pair."""
     return tuple(
-        Field(name=row.say(f"label.{name}"), value=(Text(value),) if isinstance(value, str) else value, short=short)
+        row.field(row.say(f"label.{name}"), (Text(value),) if isinstance(value, str) else value, short=short)
         for name, value in pairs
         if value
     )

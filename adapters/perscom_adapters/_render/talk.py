@@ -81,7 +81,9 @@ def _kind_of_sender(row: Row) -> str:
     """What is certain of a nameless sender. A row names its form in any case and its sender only if that is a member."""
     if "form_id" not in row.data:
         return "person"
-    return "guest" if row.data.get("user_id") is None else "member"
+    if row.data.get("user_id") is None:
+        return "guest"
+    return "person" if row.key("user_id") is None else "member"
 
 
 def test(row: Row) -> Message:

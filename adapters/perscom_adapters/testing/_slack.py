@@ -14,7 +14,7 @@ from ._platform import Arrival, Incoming, Posted, Refused, Reply, json_of
 from ._rates import Rate, Windows
 from ._slack_checks import NOT_PLAYED
 from ._slack_replies import edited, ok, posted_as, refused, too_many, webhook_ok, webhook_refused
-from ._slack_requests import READS, Call, arguments_of, channel_of, message_of, read_path, token_of
+from ._slack_requests import READS, WRITES, Call, arguments_of, message_of, named_in, read_path, token_of
 from ._slack_rules import pings
 
 __all__ = ["Slack"]
@@ -137,7 +137,7 @@ class Slack:
         return channel
 
     def _channel_of_bot(self, method: str, request: Incoming) -> _Channel | None:
-        if method not in (*READS, "chat.postMessage", "chat.update"):
+        if method not in (*READS, *WRITES):
             raise refused("unknown_method", cause=NOT_PLAYED)
         if not (token := token_of(request.headers)):
             raise refused("not_authed")
@@ -148,7 +148,7 @@ class Slack:
         needed = "channels:read" if method in READS else "chat:write"
         if needed not in self._scopes:
             raise refused("missing_scope", needed=needed, provided=",".join(self._scopes))
-        named = channel_of(method, request)
+        named = named_in(method, request).get("channel")
         if named is None and method in READS:
             raise refused("invalid_arguments", "missing required field: channel")
         channel = self._channels.get(named) if isinstance(named, str) else None
@@ -175,7 +175,7 @@ class Slack:
 
     def _count(self, channel: _Channel, call: Call, request: Incoming) -> None:
         if self._rate is not None:
-            kind = "edits" if call.method == "chat.update" else "posts"  # by whatever method
+            kind = call.method if call.method in ("chat.update", "chat.delete") else "posts"  # by whatever method
             standing = self._windows.count(f"{channel.id} {kind}", self._rate, request.at)
             if not standing.allowed:
                 raise too_many(standing, request.at, webhook=not call.method)
@@ -183,6 +183,10 @@ class Slack:
     def _act(self, channel: _Channel, call: Call, request: Incoming) -> tuple[Reply, Posted]:
         if not call.method:
             return webhook_ok(), self._post(channel, message_of(request, strict=self._strict), request)
+        if call.method == "chat.delete":
+            posted = self._own(channel, str(named_in(call.method, request).get("ts")), "cant_delete_message")
+            self.delete_message(channel.id, posted.message_id)
+            return ok(channel=channel.id, ts=posted.message_id), posted
         arguments = arguments_of(call.method, request, strict=self._strict)
         if call.method == "chat.postMessage":
             posted = self._post(channel, arguments, request)
@@ -209,16 +213,20 @@ class Slack:
         return posted
 
     def _edit(self, channel: _Channel, body: dict[str, Any], request: Incoming) -> Posted:
-        posted = self._messages.get((channel.id, body.get("ts", "")))
-        if posted is None:
-            raise refused("message_not_found")
-        if "channel" not in posted.payload:  # it came by a webhook
-            raise refused("cant_update_message")
+        posted = self._own(channel, body.get("ts", ""), "cant_update_message")
         # An edit notifies nobody, whatever it names.
         merged = {**posted.payload, **{key: value for key, value in body.items() if key != "ts"}}
         changed = replace(posted, payload=merged, edits=(*posted.edits, body), edited_at=request.at)
         self._messages[channel.id, posted.message_id] = changed
         return changed
+
+    def _own(self, channel: _Channel, ts: str, refusal: str) -> Posted:
+        posted = self._messages.get((channel.id, ts))
+        if posted is None:
+            raise refused("message_not_found")
+        if "channel" not in posted.payload:  # it came by a webhook
+            raise refused(refusal)
+        return posted
 
     def _at(self, url: str) -> str:
         """The channel of the webhook at ``url``."""

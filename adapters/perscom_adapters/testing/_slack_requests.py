@@ -13,12 +13,14 @@ from ._platform import Incoming, json_of
 from ._slack_replies import bad_arguments, bad_message, refused, webhook_refused
 from ._slack_rules import POST, UPDATE, WEBHOOK, refusal
 
-__all__ = ["READS", "Call", "arguments_of", "channel_of", "message_of", "read_path", "token_of"]
+__all__ = ["READS", "WRITES", "Call", "arguments_of", "message_of", "named_in", "read_path", "token_of"]
 
 _HOOK: Final = re.compile(r"/services/(?P<team>T[A-Z0-9]+)/(?P<hook>B[A-Z0-9]+)/(?P<token>[^/]+)/?")
 _METHOD: Final = re.compile(r"/api/(?P<method>[a-z]+\.[A-Za-z.]+)")
 READS: Final = ("auth.test", "conversations.info")
 """Methods that change nothing. They take a GET as well, and their arguments in the query or as a form, but not as JSON."""
+WRITES: Final = ("chat.postMessage", "chat.update", "chat.delete")
+_AS_FORM: Final = (*READS, "chat.delete")
 _ARGUMENTS: Final = {"chat.postMessage": POST, "chat.update": UPDATE}
 
 
@@ -60,14 +62,14 @@ def arguments_of(method: str, request: Incoming, *, strict: bool) -> dict[str, A
     return body
 
 
-def channel_of(method: str, request: Incoming) -> object:
-    """The channel that a call names, whatever it is; None if it names none."""
-    if method in READS:
-        is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+def named_in(method: str, request: Incoming) -> Mapping[str, object]:
+    """The arguments of a call, whatever they are, for those that say where."""
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    if method in _AS_FORM and (is_form or method in READS):
         form = dict(parse_qsl(request.body.decode("utf-8", "replace"))) if is_form else {}
-        return {**request.query, **form}.get("channel")
+        return {**request.query, **form}
     body = json_of(request.body)
-    return body.get("channel") if isinstance(body, dict) else None
+    return body if isinstance(body, dict) else {}
 
 
 def token_of(headers: Mapping[str, str]) -> str:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
 from ._platform import Arrival, Incoming, Posted, Refused, Reply
 from ._telegram_checks import Wrong
-from ._telegram_places import Bot, Chat, Kind
+from ._telegram_places import Bot, Chat, Kind, chat_id
 from ._telegram_rates import TelegramCounts, TelegramRates
-from ._telegram_replies import bad_request, message, ok, refused
+from ._telegram_replies import UNCHANGED, UNDELETABLE, bad_request, message, ok, refused
 from ._telegram_requests import Call, given, read_path
 from ._telegram_rules import METHODS, NOT_PLAYED, arguments, shown
 
 __all__ = ["Telegram"]
 
-_UNCHANGED = (
-    "message is not modified: specified new message content and reply markup are exactly the same as a current content and"
-    " reply markup of the message"
-)
+_DELETABLE = timedelta(days=2)
 
 
 class Telegram:
@@ -52,10 +50,8 @@ class Telegram:
 
     def new_chat(self, name: str, *, kind: Kind = "supergroup", topics: Iterable[str] = (), username: str = "") -> int:
         """The id of a new chat. Only a supergroup has topics; what has a ``username`` is public."""
-        number = self._next()
-        ids = {"private": number, "group": -number, "supergroup": -1_001_000_000_000 - number}
         chat = Chat(
-            id=ids.get(kind, -1_002_000_000_000 - number),
+            id=chat_id(kind, self._next()),
             name=name,
             kind=kind,
             username=username,
@@ -88,19 +84,11 @@ class Telegram:
 
     def kick(self, chat_id: int) -> None:
         """Remove the bots from the chat; in a private one, its owner blocks them."""
-        kind = self._chats[chat_id].kind
-        refusal = "bot was blocked by the user" if kind == "private" else f"bot was kicked from the {kind} chat"
-        self._change(chat_id, refusal=f"Forbidden: {refusal}")
+        self._change(chat_id, refusal=self._chats[chat_id].refusal_of_kicked)
 
     def mute(self, chat_id: int) -> None:
         """Take from the bots the right to post texts."""
-        channel = self._chats[chat_id].kind == "channel"
-        refusal = (
-            "need administrator rights in the channel chat"
-            if channel
-            else "not enough rights to send text messages to the chat"
-        )
-        self._change(chat_id, refusal=f"Bad Request: {refusal}")
+        self._change(chat_id, refusal=self._chats[chat_id].refusal_of_muted)
 
     def upgrade(self, chat_id: int) -> int:
         """Make a supergroup of a group, which then has another id: this one."""
@@ -133,15 +121,9 @@ class Telegram:
                 shown(read)  # the text is looked at before the chat
             chat = self._chat(read, method)
             arrival = replace(arrival, destination=chat.name, channel_id=str(chat.id))
-            if method == "getChat":
-                return ok(chat.in_full()), replace(arrival, status=200)
-            if method == "getChatMember":
-                return ok(self._member(bot, chat, read)), replace(arrival, status=200)
-            if method == "createForumTopic":
-                return ok(self._new_topic(chat, read["name"])), replace(arrival, status=200)
-            self._counts.count(bot, chat, request.at)
-            posted = self._post(bot, chat, read, request) if method == "sendMessage" else self._edit(bot, chat, read, request)
-            answer = ok(message(posted, chat.shown(), bot.shown()))
+            if (told := self._told(method, bot, chat, read)) is not None:
+                return ok(told), replace(arrival, status=200)
+            answer, posted = self._act(method, bot, chat, read, request)
             arrival = replace(arrival, message_id=posted.message_id, pings=posted.pings)
         except (Refused, Wrong) as error:
             refusal = bad_request(error) if isinstance(error, Wrong) else error
@@ -160,6 +142,24 @@ class Telegram:
         if method is None:
             raise refused(404, f"Not Found: method not found ({NOT_PLAYED})")
         return bot, method
+
+    def _told(self, method: str, bot: Bot, chat: Chat, read: Mapping[str, Any]) -> object:
+        """What a method that is about no message tells; None for the others."""
+        match method:
+            case "getChat":
+                return chat.in_full()
+            case "getChatMember":
+                return self._member(bot, chat, read)
+            case "createForumTopic":
+                return self._new_topic(chat, read["name"])
+        return None
+
+    def _act(self, method: str, bot: Bot, chat: Chat, read: dict[str, Any], request: Incoming) -> tuple[Reply, Posted]:
+        if method == "deleteMessage":
+            return ok(True), self._delete(bot, chat, read, request)
+        self._counts.count(bot, chat, request.at)
+        posted = (self._post if method == "sendMessage" else self._edit)(bot, chat, read, request)
+        return ok(message(posted, chat.shown(), bot.shown())), posted
 
     def _new_topic(self, chat: Chat, name: str) -> Mapping[str, object]:
         if refusal := chat.refusal_of_topic(name):
@@ -214,22 +214,32 @@ class Telegram:
         self._senders[chat.id, number] = bot
         return posted
 
-    def _edit(self, bot: Bot, chat: Chat, read: dict[str, Any], request: Incoming) -> Posted:
-        place = chat.id, read.get("message_id", 0)
-        posted = self._messages.get(place)
+    def _own(self, bot: Bot, chat: Chat, read: Mapping[str, Any], verb: str, refusal: str) -> Posted:
+        posted = self._messages.get((chat.id, read.get("message_id", 0)))
         if posted is None:
-            raise refused(400, "Bad Request: message to edit not found")
-        if self._senders[place] != bot:
-            raise refused(400, "Bad Request: message can't be edited")
+            raise refused(400, f"Bad Request: message to {verb} not found")
+        if self._senders[chat.id, int(posted.message_id)] != bot:
+            raise refused(400, f"Bad Request: {refusal}")
+        return posted
+
+    def _delete(self, bot: Bot, chat: Chat, read: Mapping[str, Any], request: Incoming) -> Posted:
+        posted = self._own(bot, chat, read, "delete", UNDELETABLE)
+        if request.at - posted.at > _DELETABLE:
+            raise refused(400, f"Bad Request: {UNDELETABLE}")
+        self.delete_message(chat.id, int(posted.message_id))
+        return posted
+
+    def _edit(self, bot: Bot, chat: Chat, read: dict[str, Any], request: Incoming) -> Posted:
+        posted = self._own(bot, chat, read, "edit", "message can't be edited")
         kept = {
             key: value for key, value in posted.payload.items() if key not in ("entities", "parse_mode", "link_preview_options")
         }
         new = {key: value for key, value in read.items() if key not in ("chat_id", "message_id")}
         if shown({**kept, **new}) == shown(posted.payload):
-            raise refused(400, f"Bad Request: {_UNCHANGED}")
+            raise refused(400, f"Bad Request: {UNCHANGED}")
         # An edit notifies nobody, whatever it names.
         edited = replace(posted, payload={**kept, **new}, edits=(*posted.edits, read), edited_at=request.at)
-        self._messages[place] = edited
+        self._messages[chat.id, int(posted.message_id)] = edited
         return edited
 
     def _change(self, chat_id: int, **changes: Any) -> None:

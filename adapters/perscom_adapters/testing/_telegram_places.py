@@ -9,7 +9,7 @@ import msgspec
 
 from ._telegram_checks import units
 
-__all__ = ["Bot", "Chat", "Kind"]
+__all__ = ["Bot", "Chat", "Kind", "chat_id"]
 
 Kind = Literal["private", "group", "supergroup", "channel"]
 
@@ -26,6 +26,12 @@ _ADMINISTRATOR = (
     *("can_delete_stories",),
 )
 _GIFTS = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels")
+
+
+def chat_id(kind: Kind, number: int) -> int:
+    """The id of a chat in the range of its kind."""
+    ids = {"private": number, "group": -number, "supergroup": -1_001_000_000_000 - number}
+    return ids.get(kind, -1_002_000_000_000 - number)
 
 
 class Bot(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +59,19 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
     moved_to: int | None = None
     refusal: str = ""
     """Why no bot may post here any more, in Telegram's words."""
+
+    @property
+    def refusal_of_kicked(self) -> str:
+        """Why no bot may post that was removed, in Telegram's words."""
+        private = self.kind == "private"
+        return f"Forbidden: bot was {'blocked by the user' if private else f'kicked from the {self.kind} chat'}"
+
+    @property
+    def refusal_of_muted(self) -> str:
+        """Why no bot may post that has no right to, in Telegram's words."""
+        if self.kind == "channel":
+            return "Bad Request: need administrator rights in the channel chat"
+        return "Bad Request: not enough rights to send text messages to the chat"
 
     def refusal_of_topic(self, name: str) -> str | None:
         """Why no bot can make a topic of that name, in Telegram's words; None if it can."""

@@ -13,8 +13,13 @@ from ._rates import Standing
 from ._telegram_checks import Wrong
 from ._telegram_rules import shown
 
-__all__ = ["bad_request", "message", "ok", "refused", "too_many"]
+__all__ = ["UNCHANGED", "UNDELETABLE", "bad_request", "message", "ok", "refused", "too_many"]
 
+UNCHANGED: Final = (
+    "message is not modified: specified new message content and reply markup are exactly the same as a current content and"
+    " reply markup of the message"
+)
+UNDELETABLE: Final = "message can't be deleted for everyone"
 _JSON: Final = {"Content-Type": "application/json"}
 
 

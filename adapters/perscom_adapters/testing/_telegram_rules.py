@@ -74,6 +74,7 @@ METHODS: Final[Mapping[str, Mapping[str, Argument]]] = {
             ("InlineKeyboardMarkup", "ReplyKeyboardMarkup", "ReplyKeyboardRemove", "ForceReply"), played=False
         ),
     },
+    "deleteMessage": {"chat_id": _CHAT, "message_id": Argument(("Integer",), required=True)},
     # The reference calls chat_id, message_id and text optional, since a message may be named and written in other ways.
     "editMessageText": {
         **_BUSINESS,

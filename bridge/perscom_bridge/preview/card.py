@@ -102,7 +102,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     image: str | None = None
     silent: bool = False
     above: tuple[Piece, ...] = ()
-    became: Literal["posted", "continued", "edited"] = "posted"
+    became: Literal["posted", "continued", "edited", "deleted"] = "posted"
     thread: str | None = None
 
     @property

@@ -28,11 +28,11 @@ __all__ = ["Pictures", "Said", "anywhere", "rehearsed"]
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of the platform. ``became`` is what it does: a message more, one that goes on with the one before it, or a
-    change of the first. ``thread`` is the title of the thread that it begins."""
+    """One call of the platform. ``became`` is what it does: a message more, one that goes on with the one before it, or what
+    becomes of one that stands there. ``thread`` is the title of the thread that it begins."""
 
     message: Message
-    became: Literal["posted", "continued", "edited"] = "posted"
+    became: Literal["posted", "continued", "edited", "deleted"] = "posted"
     thread: str | None = None
 
 
@@ -73,9 +73,8 @@ async def _posted(
         clock = max(event.created.timestamp() for event in (first, *others))
         done = await poster.post(first, Context(others=tuple(others), told=tuple(told)))
         said.append(place.heard())
-        if done is not None:
-            receipt = msgspec.json.encode(done.receipt).decode()
-            told += (Told(event, receipt) for event in (first, *others))
+        kept = done.receipts if done is not None else {}
+        told += (Told(one, msgspec.json.encode(kept[one.id]).decode()) for one in (first, *others) if kept.get(one.id))
     return said
 
 
@@ -125,11 +124,12 @@ class _Listening:
         self._edits = getattr(destination.place, "edits", True) and _edits(self._platform)
         self._silent = bool(getattr(destination.place, "silent", False))
         self._said: list[Said] = []
-        self._count = 0
+        self._stands: dict[str, Message] = {}
 
     async def send(self, message: Message, *, previous: Receipt | None = None, thread: str | None = None) -> Receipt:
         """Hear it."""
         if previous is not None:
+            self._stands[previous.message_id or ""] = message
             self._said.append(Said(message=message, became="edited"))
             return previous
         # What continues another message has its title, behind an ellipsis. One task may also be several messages.
@@ -140,6 +140,10 @@ class _Listening:
         """Hear it, and the title of its thread."""
         return self._hear(Said(message=message, thread=name), "thread")
 
+    async def delete(self, receipt: Receipt) -> None:
+        """Hear it, and what stood there."""
+        self._said.append(Said(message=self._stands[receipt.message_id or ""], became="deleted"))
+
     def heard(self) -> list[Said]:
         """What was sent since the last call."""
         said, self._said = self._said, []
@@ -148,8 +152,9 @@ class _Listening:
     def _hear(self, said: Said, thread: str | None) -> Receipt:
         silent = said.message.silent or self._silent
         self._said.append(msgspec.structs.replace(said, message=msgspec.structs.replace(said.message, silent=silent)))
-        self._count += 1
-        return Receipt(platform=self._platform, message_id=str(self._count) if self._edits else None, thread_id=thread)
+        number = str(len(self._stands) + 1)
+        self._stands[number] = said.message
+        return Receipt(platform=self._platform, message_id=number if self._edits else None, thread_id=thread)
 
 
 @contextmanager

@@ -71,5 +71,5 @@ async def shown(
 
 
 def _card(platform: str, said: Said) -> Card:
-    card = card_of(platform, payload_of(platform, said.message, edit=said.became == "edited"))
+    card = card_of(platform, payload_of(platform, said.message, edit=said.became in ("edited", "deleted")))
     return replace(card, became=said.became, thread=said.thread)

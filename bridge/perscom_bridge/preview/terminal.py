@@ -91,7 +91,7 @@ def _rows(card: Card) -> Iterator[tuple[Row, str]]:
         above = part
     if card.image is not None:
         yield Row((Piece("picture", url=card.image),)), "dim"
-    if card.silent and card.became != "edited":  # which never makes one
+    if card.silent and card.became in ("posted", "continued"):  # what changes a message never makes one
         yield Row((Piece("(without a sound)"),)), "dim"
     if card.thread is not None:
         yield Row((Piece(f"(begins a thread: {card.thread})"),)), "dim"

@@ -49,6 +49,17 @@ class Groups:
         assert [desk.row(task, "state, attempt, receipt") for task in tasks] == [(State.DONE, 1, "{}")] * 3
         assert [outcome for task in tasks for _, _, outcome, _ in desk.attempts(task)] == ["done"] * 3
 
+    def test_some_of_them_may_have_receipts_of_their_own(self, desk: Desk) -> None:
+        tasks = desk.put(desk.lane("discord"), 3, group=GROUP)
+        held = desk.take_one()
+        own: dict[str, str | None] = {held.event.id: "[1]", held.others[1].event.id: None}
+        desk.run(held, Result(state=State.DONE, outcome="done", receipt="{}", receipts=own))
+        assert [desk.row(task, "state, receipt") for task in tasks] == [
+            (State.DONE, "[1]"),
+            (State.DONE, "{}"),
+            (State.DONE, None),
+        ]
+
     def test_a_late_settlement_is_refused_for_all_of_them(self, desk: Desk) -> None:
         tasks = desk.put(desk.lane("discord"), 3, group=GROUP)
         late = desk.take_one()
