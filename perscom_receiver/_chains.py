@@ -1,19 +1,27 @@
 """Chains: tasks of one lane that are worked on one after another, in the order in which they were enqueued.
 
-Of each chain one task alone may be claimed. The others are *behind* it until it is done or dead; a claim never looks at them,
-so that one that fails for days costs those beside it nothing.
+Of each chain one task alone is *in front* and may be claimed: the one that is leased, else the earliest that waits. The others
+are *behind* it until it is done or dead; a claim never looks at them, so that one that fails for days costs those beside it
+nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from ._database import Connection
 from ._lanes import places
+from ._tasks import State
 
-__all__ = ["advance", "is_under_way", "stand_behind"]
+__all__ = ["is_under_way", "line_up"]
 
 _OPEN = "lane = ? AND chain = ? AND state < 2"
+_FRONTS = (
+    "WITH wanted (lane, chain) AS (VALUES {0}) SELECT front.id, front.state, (SELECT min(id) FROM task"
+    " WHERE task.lane = wanted.lane AND task.chain = wanted.chain AND task.state < 2 AND task.behind = 1)"
+    " FROM wanted LEFT JOIN task AS front ON front.lane = wanted.lane AND front.chain = wanted.chain AND front.state < 2"
+    " AND front.behind IS NULL"
+)
 
 
 def is_under_way(connection: Connection, lane: int, chain: str) -> bool:
@@ -21,23 +29,22 @@ def is_under_way(connection: Connection, lane: int, chain: str) -> bool:
     return connection.execute(f"SELECT 1 FROM task WHERE {_OPEN} LIMIT 1", (lane, chain)).fetchone() is not None
 
 
-def stand_behind(connection: Connection, task: int) -> None:
-    """Let a task that is to run once more wait for the one of its chain that runs now, if there is one."""
-    connection.execute(
-        "UPDATE task SET behind = 1 WHERE id = ? AND chain IS NOT NULL AND EXISTS (SELECT 1 FROM task AS other WHERE"
-        " other.lane = task.lane AND other.chain = task.chain AND other.state < 2 AND other.id <> task.id)",
-        (task,),
-    )
+def line_up(connection: Connection, chains: Collection[tuple[int, str | None]]) -> None:
+    """Let the right task of each of ``chains`` be in front, where some of them changed. Their lanes are refreshed by the caller.
 
-
-def advance(connection: Connection, tasks: Sequence[int]) -> None:
-    """Let the next of their chains step forward, where ``tasks`` have ended. Their lanes are refreshed by the caller."""
-    ended = connection.execute(
-        f"SELECT DISTINCT lane, chain FROM task WHERE id IN ({places(tasks)}) AND chain IS NOT NULL AND state > 1", tasks
+    A chain is a lane and a name; None is none.
+    """
+    known = [chain for chain in chains if chain[1] is not None]
+    if not known:
+        return
+    rows = connection.execute(
+        _FRONTS.format(", ".join(["(?, ?)"] * len(known))), [value for chain in known for value in chain]
     ).fetchall()
-    for chain in ended:
-        connection.execute(
-            f"UPDATE task SET behind = NULL WHERE behind = 1 AND id = (SELECT min(id) FROM task WHERE {_OPEN})"
-            f" AND NOT EXISTS (SELECT 1 FROM task WHERE {_OPEN} AND behind IS NULL)",
-            (*chain, *chain),
-        )
+    changed = [
+        (front, first)
+        for front, state, first in rows
+        if first is not None and (front is None or (state == State.WAITING and first < front))
+    ]
+    for behind, tasks in ((1, [front for front, _ in changed if front is not None]), (None, [first for _, first in changed])):
+        if tasks:
+            connection.execute(f"UPDATE task SET behind = ? WHERE id IN ({places(tasks)})", (behind, *tasks))

@@ -82,7 +82,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # Tasks of a lane with the same chain run one after another. 1: the task is behind another one of its chain.
         "ALTER TABLE task ADD COLUMN chain TEXT",
         "ALTER TABLE task ADD COLUMN behind INTEGER",
-        "CREATE INDEX task_chain ON task (lane, chain, id) WHERE chain IS NOT NULL AND state < 2",
+        "CREATE INDEX task_chain ON task (lane, chain, behind, id) WHERE chain IS NOT NULL AND state < 2",
         "DROP INDEX task_waiting",
         "CREATE INDEX task_waiting ON task (lane, due, id) WHERE state = 0 AND behind IS NULL",
     ),

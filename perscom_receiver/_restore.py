@@ -179,10 +179,11 @@ _FIND_PLANNED = (
     f"CREATE TEMP TABLE planned AS SELECT event.id AS id, e.id AS old FROM event JOIN old.event AS e ON {_SAME_EVENT}"
     " WHERE e.unplanned IS NULL AND (event.id > ? OR event.unplanned = 1)"
 )
-# Chains stand in the order of their tasks.
+# As in _chains: one that is leased is in front, else the earliest.
 _LINE_UP = (
     "UPDATE task SET behind = CASE WHEN EXISTS (SELECT 1 FROM task AS other WHERE other.lane = task.lane"
-    " AND other.chain = task.chain AND other.state < 2 AND other.id < task.id) THEN 1 END"
+    " AND other.chain = task.chain AND other.state < 2"
+    " AND (other.state > task.state OR (other.state = task.state AND other.id < task.id))) THEN 1 END"
     " WHERE chain IS NOT NULL AND state < 2"
 )
 _INSERT_LANES = "INSERT INTO lane ({0}) SELECT {0} FROM old.lane WHERE true ON CONFLICT (site, queue, name) DO NOTHING"

@@ -6,8 +6,9 @@ As few as can be: each costs a change of the thread that holds the interpreter, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from ._chains import advance
+from ._chains import line_up
 from ._database import Connection
 from ._groups import wait_together
 from ._lanes import places, refresh, rest
@@ -19,42 +20,55 @@ _AT_ONCE = 500
 """Rows that are inserted by one statement."""
 
 
+class _Held(NamedTuple):
+    """What is known of a task that is held still."""
+
+    lane: int
+    started: float | None
+    chain: str | None
+
+
 def settle_all(connection: Connection, ended: Sequence[tuple[Task, Result]], now: float) -> list[bool]:
     """See :meth:`~perscom_receiver.queue.Queue.settle_all`."""
-    each = [(one, result) for task, result in ended for one in task.all]
-    held = _held(connection, [one for one, _ in each])
-    kept = [(one, result) for one, result in each if one.id in held]
-    for (state, settled, *told), tasks in _alike(kept, now).items():
+    held = _held(connection, [one for task, _ in ended for one in task.all])
+    ends: list[tuple[Result, list[tuple[Task, _Held]]]] = []
+    for task, result in ended:
+        found = [(one, held.pop((one.id, one.attempt), None)) for one in task.all]  # popped: nobody settles twice
+        ends.append((result, [(one, known) for one, known in found if known is not None]))
+    kept = [(one, known, result) for result, tasks in ends for one, known in tasks]
+    for (state, settled, *told), alike in _alike(kept, now).items():
         connection.execute(
             "UPDATE task SET state = ?, lease = NULL, started = NULL, settled = ?, receipt = ?, error = ?,"
-            f" due = coalesce(?, due) WHERE id IN ({places(tasks)})",
-            (state, settled, *told, *tasks),
+            f" due = coalesce(?, due) WHERE id IN ({places(alike)})",
+            (state, settled, *told, *alike),
         )
-    begun = [(one.id, one.attempt, started, result) for one, result in kept if (started := held[one.id][1]) is not None]
-    keep_attempts(connection, begun)
-    for one, result in kept:
-        _follow(connection, held[one.id][0], result, now)
-    for task, result in ended:
+    keep_attempts(
+        connection,
+        [(one.id, one.attempt, known.started, result) for one, known, result in kept if known.started is not None],
+    )
+    for result, tasks in ends:
+        if tasks:
+            _follow(connection, tasks[0][1].lane, result, now)
         if result.at is not None and result.state is State.WAITING and not result.hold:
-            wait_together(connection, [one for one in task.all if one.id in held], result.at)
-    advance(connection, [one.id for one, result in kept if result.state is not State.WAITING])
-    refresh(connection, *{lane for lane, _ in held.values()})
-    return [any(one.id in held for one in task.all) for task, _ in ended]
+            wait_together(connection, [one for one, _ in tasks], result.at)
+    line_up(connection, {(known.lane, known.chain) for _, known, _ in kept})
+    refresh(connection, *{known.lane for _, known, _ in kept})
+    return [bool(tasks) for _, tasks in ends]
 
 
-def _held(connection: Connection, tasks: Sequence[Task]) -> dict[int, tuple[int, float | None]]:
-    """The lane of each task that is held still, and when it was started."""
-    attempts = {one.id: one.attempt for one in tasks}
+def _held(connection: Connection, tasks: Sequence[Task]) -> dict[tuple[int, int], _Held]:
+    """What is known of those that are held still, by number and attempt."""
+    numbers = {one.id for one in tasks}
     rows = connection.execute(
-        f"SELECT id, attempt, lane, started FROM task WHERE id IN ({places(attempts)}) AND state = 1", tuple(attempts)
+        f"SELECT id, attempt, lane, started, chain FROM task WHERE id IN ({places(numbers)}) AND state = 1", tuple(numbers)
     ).fetchall()
-    return {number: (lane, started) for number, attempt, lane, started in rows if attempt == attempts[number]}
+    return {(number, attempt): _Held(*known) for number, attempt, *known in rows}
 
 
-def _alike(kept: Iterable[tuple[Task, Result]], now: float) -> dict[tuple[object, ...], list[int]]:
+def _alike(kept: Iterable[tuple[Task, _Held, Result]], now: float) -> dict[tuple[object, ...], list[int]]:
     """The numbers of tasks for which the very same is kept, by what that is."""
     alike: dict[tuple[object, ...], list[int]] = {}
-    for task, result in kept:
+    for task, _, result in kept:
         settled = None if result.state is State.WAITING else now
         receipt = result.receipts.get(task.event.id, result.receipt) if result.receipts else result.receipt
         told = (result.state, settled, receipt, result.error, None if result.hold else result.at)

@@ -7,7 +7,10 @@ it is about, and a receipt is kept in the same transaction as what follows from 
 * A **lane** belongs to one handler, destination or endpoint. It has a width (tasks at once), a moment before which it rests,
   and a reason when it is paused. One stuck lane never delays another.
 * **claim** leases tasks of the lane that has been ready longest; a lease is renewed while the work lives.
-* A **chain** is worked on one task after another; those of other chains in the same lane go on beside it.
+* A **chain** is worked on one task after another, in the order in which they were enqueued: of its tasks that are neither done
+  nor dead the earliest is claimed next, and none as long as one is leased. Other chains of the same lane go on beside it. A task
+  that runs once more (``revive``, ``again``) is in its old place again: before all that came after it, but for one that is leased
+  at that moment, whose attempt ends first.
 * **start** is committed directly before the work is done. A crash before it is repeated without a second thought; after it, and
   without a receipt, nobody knows whether the work was done: such a task is *unclear*, and the lane's setting decides.
 * A **group** is handled as one task: its first member waits for the others, all are leased, started and settled together.
@@ -21,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from ._chains import advance, is_under_way, stand_behind
+from ._chains import is_under_way, line_up
 from ._claims import claim
 from ._database import Connection, Database
 from ._groups import join
@@ -32,6 +35,9 @@ from ._settling import settle_all
 from ._tasks import Claim, Group, Lane, Result, State, Task, Told
 
 __all__ = ["Claim", "Connection", "Database", "Group", "Lane", "Queue", "Restored", "Result", "State", "Task", "Told"]
+
+_LAST_OF_CHAIN = "behind = CASE WHEN chain IS NOT NULL THEN 1 END"
+"""Where a task stands until its chain is lined up."""
 
 
 class Queue(Lanes):
@@ -52,8 +58,11 @@ class Queue(Lanes):
 
         With a ``group`` it waits for others from ``due`` on, or is due with those that wait already; one that comes too late is
         due at once, and is of the group nevertheless: it waits with the others when these are tried again. ``entity`` is what
-        the event is about (``rankrecord/17``): tasks get the receipts of their lane about the same one.
+        the event is about (``rankrecord/17``): tasks get the receipts of their lane about the same one. With a ``chain``
+        (``user/7``) it waits for those of its lane with the same one. Raises ValueError for a task with a group and a chain.
         """
+        if group is not None and chain is not None:
+            raise ValueError("a task has a group or a chain: those of a group run together, those of a chain do not")
         key, first = None, None
         if group is not None:
             key, (first, due) = group.key, join(connection, lane, event, group, due)
@@ -143,11 +152,11 @@ class Queue(Lanes):
         With ``running`` also those that are being worked on: how these end is not kept.
         """
         buried = connection.execute(
-            "UPDATE task SET state = 3, settled = ?, error = ? WHERE event = ? AND (state = 0 OR state = ?) RETURNING id, lane",
+            "UPDATE task SET state = 3, settled = ?, error = ? WHERE event = ? AND (state = 0 OR state = ?) RETURNING lane, chain",
             (now, error, event, State.LEASED if running else State.WAITING),
         ).fetchall()
-        advance(connection, [task for task, _ in buried])
-        refresh(connection, *{lane for _, lane in buried})
+        line_up(connection, set(buried))
+        refresh(connection, *{lane for lane, _ in buried})
         return len(buried)
 
     def revive(self, connection: Connection, task: int, now: float) -> bool:
@@ -157,33 +166,34 @@ class Queue(Lanes):
         """
         readable = "event IN (SELECT id FROM event WHERE body IS NOT NULL)"
         row = connection.execute(
-            f"SELECT lane, group_key, group_first FROM task WHERE id = ? AND state = 3 AND {readable} AND lane IN"
+            f"SELECT lane, chain, group_key, group_first FROM task WHERE id = ? AND state = 3 AND {readable} AND lane IN"
             " (SELECT id FROM lane WHERE site = ? AND queue = ?)",
             (task, self.site, self.name),
         ).fetchone()
         if row is None:
             return False
+        lane, chain, *group = row
         connection.execute(
-            f"UPDATE task SET state = 0, due = ?, settled = NULL WHERE state = 3 AND {readable}"
+            f"UPDATE task SET state = 0, due = ?, settled = NULL, {_LAST_OF_CHAIN} WHERE state = 3 AND {readable}"
             " AND (id = ? OR (lane = ? AND group_key = ? AND group_first = ?))",
-            (now, task, *row),
+            (now, task, lane, *group),
         )
-        stand_behind(connection, task)
-        refresh(connection, row[0])
+        line_up(connection, [(lane, chain)])
+        refresh(connection, lane)
         return True
 
     def again(self, connection: Connection, task: int, now: float) -> bool:
-        """Let a task run at once, and all the same if it is done: for somebody who wants it sent once more.
+        """Let a task run at once (or as soon as its chain lets it), also one that is done: for who wants it sent once more.
 
         False when this site has no task of that id, it is being worked on, or the body of its event is gone.
         """
         row = connection.execute(
-            "UPDATE task SET state = 0, due = ?, settled = NULL, receipt = NULL, error = NULL"
+            f"UPDATE task SET state = 0, due = ?, settled = NULL, receipt = NULL, error = NULL, {_LAST_OF_CHAIN}"
             " WHERE id = ? AND state <> 1 AND event IN (SELECT id FROM event WHERE body IS NOT NULL)"
-            " AND lane IN (SELECT id FROM lane WHERE site = ? AND queue = ?) RETURNING lane",
+            " AND lane IN (SELECT id FROM lane WHERE site = ? AND queue = ?) RETURNING lane, chain",
             (now, task, self.site, self.name),
         ).fetchone()
         if row is not None:
-            stand_behind(connection, task)
+            line_up(connection, [row])
             refresh(connection, row[0])
         return row is not None

@@ -31,7 +31,7 @@ _WORD_JOINER = "\u2060"
 # What ends a masked link too early, or emphasis around it. Encoded, a server reads the same address.
 _IN_URL = {ord("("): "%28", ord(")"): "%29", ord("*"): "%2A"}
 _HOST = re.compile(r"[^/]*//[^/?#]*")
-_TIME_STYLE = {"date": "D", "datetime": "f"}
+_TIME_STYLE = {"date": "D", "datetime": "f", "time": "t"}
 
 
 def escape(text: str, *, begins: bool = True, ends: bool = True) -> str:

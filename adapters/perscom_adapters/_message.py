@@ -77,12 +77,13 @@ class Link(msgspec.Struct, frozen=True, tag=True):
 class Time(msgspec.Struct, frozen=True, tag=True):
     """A moment, shown in each reader's own time zone where the platform can.
 
-    ``at`` is aware. ``style`` says how much of it matters: the day, or the day and the time. ``shown`` is the same in the
-    message's language and in the community's time zone, for platforms that show nobody their own; without it English and UTC.
+    ``at`` is aware. ``style`` says how much of it matters: the day, the day and the time, or the time alone. ``shown`` is the
+    same in the message's language and in the community's time zone, for platforms that show nobody their own; without it
+    English and UTC.
     """
 
     at: datetime
-    style: Literal["date", "datetime"] = "datetime"
+    style: Literal["date", "datetime", "time"] = "datetime"
     shown: str | None = None
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ Element = dict[str, Any]
 _MARKUP = re.compile(r"[*_~`]|:[^\s:]+:")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _LATEST = 253_402_300_800  # seconds; the year 10000, which has no UTC in Python. Of moments before 1970 Slack says nothing.
-_TIME_FORMAT = {"date": "{date}", "datetime": "{date}, {time}"}
+_TIME_FORMAT = {"date": "{date}", "datetime": "{date}, {time}", "time": "{time}"}
 
 
 def escape(text: str) -> str:

@@ -18,12 +18,17 @@ Ask = Callable[[str, Mapping[str, object]], Awaitable[Answer]]
 """Calls a method of the Bot API. Raises :class:`DestinationError` if no answer comes."""
 
 _STAFF: Final = ("creator", "administrator")
+_NO_TOPICS: Final = "This Telegram chat has no topics. Turn them on in the settings of the group, or take topic out."
+_MANAGES: Final = "manage"
+_MANAGES_NOT: Final = "not manage: it opens none, and posts into open ones alone"
+_ONLY_TRIED: Final = "whether the one that is set is there, Telegram tells only whoever posts into it"
 _NEVER_ADDED: Final = stated(403, ok=False, error_code=403)
 _NO_RIGHT: Final = stated(400, ok=False, error_code=400, description="not enough rights")
 
 
-async def ask(call: Ask, chat: str, *, pace: str) -> str:
-    """The names of the bot and the chat. Raises :class:`DestinationError` where a message would be refused.
+async def ask(call: Ask, chat: str, *, topic: bool, pace: str) -> str:
+    """The names of the bot and the chat, and of a chat with topics what the bot may do about them. Raises
+    :class:`DestinationError` where a message would be refused; with ``topic`` also where there are no topics.
 
     A group that has become a supergroup is followed, as a message would be.
     """
@@ -43,7 +48,16 @@ async def ask(call: Ask, chat: str, *, pace: str) -> str:
         member = {} if error is not None else _result(answer, refusal)  # whose members it may not see, it is none of
         if (said := _against(member, place)) is not None:
             raise refusal(said)
+        if topic and place.get("is_forum") is not True:
+            raise DestinationError(_NO_TOPICS, outcome="permanent")
+        if place.get("is_forum") is True:
+            name += f", whose topics it may {_MANAGES if _manages(member) else _MANAGES_NOT}"
+            name += f"; {_ONLY_TRIED}" if topic else ""
     return name if moved is None else f"{name}. It has another number now, which belongs into the configuration: {moved}"
+
+
+def _manages(member: Mapping[str, Any]) -> bool:
+    return member.get("status") == "creator" or (member.get("status") in _STAFF and member.get("can_manage_topics") is True)
 
 
 def _result(answer: Answer, refusal: Callable[[Answer], DestinationError]) -> dict[str, Any]:

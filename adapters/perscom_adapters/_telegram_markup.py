@@ -41,7 +41,7 @@ _BRACKETED = re.compile(r"\[(.*)\](?::[0-9]+)?")
 _PLAIN = Run("")
 _BULLET = {"-": "•"}
 _LATEST = 2**31  # seconds; Telegram knows no later moment, and none before 1970
-_TIME_FORMAT = {"date": "D", "datetime": "Dt"}  # long date; the same and a short time
+_TIME_FORMAT = {"date": "D", "datetime": "Dt", "time": "t"}  # long date; the same and a short time; that alone
 
 
 def inert(text: str) -> str:

@@ -206,8 +206,8 @@ class TelegramDestination:
         return chat == self._chat or self._chat.startswith("@")
 
     async def ask(self) -> str:
-        """Ask Telegram for the bot and the chat. See :class:`Asks`. Of a topic Telegram tells only whoever posts into it."""
-        return await ask(self._ask, self._chat, pace=self._limits)
+        """Ask Telegram for the bot and the chat. See :class:`Asks`. Of one topic Telegram tells only whoever posts into it."""
+        return await ask(self._ask, self._chat, topic=self._topic is not None, pace=self._limits)
 
     async def _ask(self, method: str, arguments: Mapping[str, object]) -> Answer:
         return await self._post(method, msgspec.json.encode(arguments))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from perscom_receiver import ConfigurationError, Secret
+from perscom_receiver import ConfigurationError
 
 from ._load import Inspection, inspect, inspect_server, load
 from ._problems import Problem, count
@@ -62,14 +62,10 @@ def _apart(one: Inspection, found: Iterable[Inspection]) -> Inspection:
         )
         for other in found
         if other is not one
-        for secret in _secrets(one)
-        if secret in _secrets(other)
+        for secret in one.secrets
+        if secret in other.secrets
     ]
     return msgspec.structs.replace(one, config=None, problems=(*one.problems, *problems)) if problems else one
-
-
-def _secrets(one: Inspection) -> tuple[Secret, ...]:
-    return () if one.config is None else one.config.site.secrets
 
 
 def _without(notes: tuple[str, ...], one: Inspection) -> Inspection:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from perscom_receiver import ConfigurationError
+from perscom_receiver import ConfigurationError, Secret
 
 from ._api import read_api
 from ._destinations import read_destinations
@@ -59,8 +59,10 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """Good to know, but no mistakes."""
     privacy: Privacy = Privacy()
     """What the file tells of it, also where it has mistakes; the default for what it does not tell."""
+    secrets: tuple[Secret, ...] = ()
+    """Those of [site], also where the file has mistakes."""
     secret_lines: Mapping[str, int] = {}
-    """On which line each secret of [site] stands, by its key."""
+    """On which line each of them stands, by its key."""
 
     def report(self) -> str:
         """The mistakes as a person reads them in a terminal; shows no secret."""
@@ -98,6 +100,7 @@ def inspect(path: Path, environ: Mapping[str, str] = os.environ, shared: Server 
         problems=tuple(document.problems),
         notes=tuple(document.notes),
         privacy=privacy,
+        secrets=() if config is None else config.site.secrets,
         secret_lines={
             key: document.lines[("site", key)] for key in ("secret", "previous_secret") if ("site", key) in document.lines
         },

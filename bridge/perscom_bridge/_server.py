@@ -14,6 +14,7 @@ from .config import ListenAddress, Server
 
 __all__ = ["is_loopback", "listen_address", "read_server"]
 
+_DATABASE = "bridge.db"
 _LISTEN = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[A-Za-z0-9.-]+)):(?P<port>[0-9]{1,5})")
 _HOST_NAME = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 
@@ -21,7 +22,7 @@ _HOST_NAME = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z
 def read_server(table: Table, folder: Path) -> Server:
     """The listeners and the database; a relative file name counts from ``folder``."""
     table.check_keys(SERVER, later=LATER_SERVER)
-    default = Server(database=folder / "bridge.db")
+    default = Server(database=folder / _DATABASE)
     listen = _listener(table, "listen") or default.listen
     status = _listener(table, "status") or default.status
     if listen.port == status.port != 0:
@@ -82,6 +83,12 @@ def _listener(table: Table, key: str) -> ListenAddress | None:
 def _database(table: Table, folder: Path) -> Path | None:
     text = table.text("database")
     if text is None:
+        if "database" not in table and os.path.isdir(folder / _DATABASE):  # what Docker makes of a file that is not there
+            table.wrong(
+                "database",
+                f'"{_DATABASE}" beside this file is a folder, where the database would be made. Take it away, or name a file:\n'
+                f'database = "{_DATABASE}/{_DATABASE}"',
+            )
         return None
     if re.match(r"[a-z]{2,}:", text):
         table.wrong(
@@ -90,7 +97,7 @@ def _database(table: Table, folder: Path) -> Path | None:
         )
         return None
     path = folder / text
-    if os.path.isdir(path):  # unlike Path.is_dir() it never raises, whatever the name is
+    if text.endswith("/") or os.path.isdir(path):  # unlike Path.is_dir() it never raises, whatever the name is
         table.wrong("database", f'"{table.shown("database")}" is a folder. Name a file in it, such as "bridge.db".')
     elif not os.path.isdir(path.parent):
         table.wrong(

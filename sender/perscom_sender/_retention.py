@@ -17,13 +17,14 @@ def prune(connection: Connection, store: Store, kept: SQLiteInbox, keep_log: flo
 
     Deliveries that still wait when their body is forgotten have failed. Returns how many rows were changed.
     """
-    oldest = (store.site, store.now() - keep_log, _AT_ONCE)
+    before = store.now() - keep_log
     keys = connection.execute(
         "DELETE FROM sender_key WHERE site = ? AND key IN"
         " (SELECT key FROM sender_key WHERE site = ? AND published < ? ORDER BY published LIMIT ?)",
-        (store.site, *oldest),
+        (store.site, store.site, before, _AT_ONCE),
     ).rowcount
     runs = connection.execute(
-        "DELETE FROM sender_run WHERE id IN (SELECT id FROM sender_run WHERE site = ? AND at < ? ORDER BY at LIMIT ?)", oldest
+        "DELETE FROM sender_run WHERE id IN (SELECT id FROM sender_run WHERE site = ? ORDER BY id LIMIT ?) AND at < ?",
+        (store.site, _AT_ONCE, before),
     ).rowcount
     return kept.prune(connection, _AT_ONCE) + keys + runs

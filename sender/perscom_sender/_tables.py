@@ -59,7 +59,7 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
             why TEXT NOT NULL DEFAULT '', told BLOB, sent INTEGER)""",
         "CREATE INDEX sender_run_automation ON sender_run (automation, id)",
         "CREATE INDEX sender_run_event ON sender_run (event, id)",
-        "CREATE INDEX sender_run_age ON sender_run (site, at)",
+        "CREATE INDEX sender_run_site ON sender_run (site, id)",
         "CREATE INDEX sender_run_waiting ON sender_run (site, id) WHERE outcome = 'waiting'",
         "CREATE INDEX sender_run_failed ON sender_run (site, id) WHERE outcome = 'failed'",
         OUTBOX,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from actions import CHANGED, NIGHT, PROMOTION, TRANSFER
+from actions import CHANGED, MOVED, NIGHT, PLANNED, PROMOTION, TRANSFER
 from community import Community
 
 from perscom_adapters import (
@@ -52,12 +52,13 @@ def present(message: Message | None) -> Message:
 TOGETHER: dict[str, Callable[[str], Message | None]] = {
     "transfer": lambda language: render_group(TRANSFER, language=language, **HOW),
     "promotion": lambda language: render_group(PROMOTION, language=language, **HOW),
+    "moved": lambda language: render_group([MOVED], language=language, told=[PLANNED], **HOW),
     "night": lambda language: render_digest(NIGHT, language=language, **HOW),
     "edited": lambda language: render_late(PROMOTION, CHANGED, language=language, **HOW),
     "struck": lambda language: struck(present(render_group((*PROMOTION, CHANGED), language=language, **HOW))),
 }
-"""A transfer of six deliveries, a promotion of two, a night; and what becomes of the promotion when it is changed, and then
-withdrawn."""
+"""A transfer of six deliveries, a promotion of two, an event that is moved, a night; and what becomes of the promotion when it is
+changed, and then withdrawn."""
 
 
 def told(name: str, *, known: bool, language: str = "en", timezone: str = "UTC", show: tuple[str, ...] = ()) -> Message:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perscom_bridge._folder import inspect_folder
 from perscom_bridge._load import Inspection, inspect
 from perscom_bridge._source import LARGEST
 
@@ -132,6 +133,7 @@ SITE, SERVER, DESTINATION, END = "[site]\n", "[server]\n", "[destinations.announ
         (SERVER, 'public = "bridge.example.org"', "server.public", "This is no web address."),
         (SERVER, 'database = "a\\u0000b"', "server.database", "database holds a line break or another control character"),
         (SERVER, 'database = "."', "server.database", "is a folder."),
+        (SERVER, 'database = "new/"', "server.database", 'is a folder. Name a file in it, such as "bridge.db".'),
         (SERVER, f'database = "{"x" * 300}/x"', "server.database", "is not there. Make it first"),
         (SERVER, 'database = "no/such/folder.db"', "server.database", "is not there. Make it first"),
         # destinations
@@ -462,6 +464,24 @@ def test_a_destination_needs_a_plain_name(tmp_path: Path, name: str) -> None:
     line, _, told = only_problem(tmp_path, GOOD.replace("announcements", name))
     assert line == 4
     assert "A destination is named with" in told
+
+
+def test_a_folder_in_the_place_of_the_database_is_told_although_nobody_named_it(tmp_path: Path) -> None:
+    (tmp_path / "bridge.db").mkdir()
+    line, key, told = only_problem(tmp_path, f"{GOOD}[server]\n")
+    assert (line, key) == (7, "server.database")
+    assert told.endswith('Take it away, or name a file:\ndatabase = "bridge.db/bridge.db"')
+    assert judge(tmp_path, f'{GOOD}[server]\ndatabase = "bridge.db/bridge.db"\n').problems == ()
+
+
+def test_two_communities_with_one_secret_are_told_whatever_else_is_wrong_with_one_of_them(tmp_path: Path) -> None:
+    (tmp_path / "bridge.toml").write_text("")
+    (tmp_path / "alpha.toml").write_text(GOOD)
+    (tmp_path / "bravo.toml").write_text(GOOD.replace("[dest", 'nmae = "Bravo"\n[dest', 1))
+    _, alpha, bravo = inspect_folder(tmp_path, {})
+    assert [problem.key for problem in alpha.problems] == ["site.secret"]
+    assert [problem.key for problem in bravo.problems] == ["site.nmae", "site.secret"]
+    assert SECRET not in f"{alpha!r}{bravo!r}"
 
 
 # Secrets, and anything whatever

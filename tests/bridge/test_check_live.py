@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,9 +12,14 @@ import pytest
 from bridge_process import HEAD, SECRET
 from click.testing import CliRunner, Result
 
-from perscom_adapters.testing import ChatStandIn, Drip, Hang
+from perscom_adapters.testing import ChatStandIn, Drip, Hang, Say
+from perscom_bridge._load import load
+from perscom_bridge._send import post
 from perscom_bridge.cli import main
+from perscom_bridge.overview import read_overview
+from perscom_bridge.service import destinations_of, running
 from perscom_bridge.testing import PerscomStandIn
+from perscom_receiver.testing import signed_request
 
 
 class Unit:
@@ -195,5 +201,68 @@ def test_who_hears_of_trouble_is_read_back(tmp_path: Path) -> None:
         path = tmp_path / "bridge.toml"
         path.write_text(path.read_text().replace("[server]", 'operator = "bot"\n[server]', 1))
         assert "  trouble is told in: bot\n" in (await unit.check()).output
+
+    play(tmp_path, use)
+
+
+def telegram(unit: Unit, group: int, more: str = "") -> None:
+    """Write a file with one destination, in ``group``."""
+    table = f'[destinations.telegram]\ntype = "telegram"\ntoken = "{unit.bot}"\nchat = {group}\n{more}'
+    (unit.folder / "bridge.toml").write_text(f'{HEAD}{table}api = "{unit.chat.telegram_api}"\n')
+
+
+def test_of_topics_it_is_told_what_the_bot_may_do_and_that_there_are_none(tmp_path: Path) -> None:
+    async def use(unit: Unit) -> None:
+        forum = unit.chat.telegram_chat(name="Forum", topics=["Awards"])
+        topic = f"topic = {unit.chat.telegram.topic(forum, 'Awards')}\n"
+
+        async def told(group: int, more: str = "") -> str:
+            telegram(unit, group, more)
+            (line,) = said(await unit.check("--live"))
+            return line.partition(", the chat ")[2] or line
+
+        assert await told(forum) == '"Forum", whose topics it may not manage: it opens none, and posts into open ones alone.'
+        little = b'{"ok": true, "result": {"status": "administrator", "can_manage_topics": false}}'
+        unit.chat.script(Say(status=200, body=little), url=f"{unit.chat.telegram_api}/bot{unit.bot}/getChatMember")
+        assert "may not manage" in await told(forum)
+        unit.chat.telegram.allow_topics(forum)
+        assert await told(forum) == '"Forum", whose topics it may manage.'
+        only_tried = "whether the one that is set is there, Telegram tells only whoever posts into it"
+        assert await told(forum, topic) == f'"Forum", whose topics it may manage; {only_tried}.'
+        assert await told(unit.group) == '"First platoon".'
+        none = "This Telegram chat has no topics. Turn them on in the settings of the group, or take topic out."
+        assert await told(unit.group, topic) == f"  telegram: does not work: {none}"
+        private = unit.chat.telegram_chat(name="Jo", kind="private")
+        assert await told(private, topic) == '"Jo".'
+
+    play(tmp_path, use)
+
+
+def test_a_group_that_has_moved_is_good_to_know_as_long_as_the_file_has_its_old_number(tmp_path: Path) -> None:
+    async def use(unit: Unit) -> None:
+        old = unit.chat.telegram_chat(name="Second platoon", kind="group")
+        telegram(unit, old)
+        assert "Good to know" not in (await unit.check()).output
+        assert os.listdir(tmp_path) == ["bridge.toml"], "a look makes no database"
+        new = unit.chat.telegram.upgrade(old)
+        where = "Good to know: destinations.telegram.chat has another number by now, which messages go to already."
+        note = f"{where} Write it down: chat = {new}"
+        config = load(tmp_path / "bridge.toml", {"PERSCOM_WEBHOOK_SECRET": SECRET})
+        async with destinations_of(config) as pairs, running([(config, pairs)]) as service:
+            url = service.webhook_url(config)
+            assert (await post(url, *signed_request("webhook.test", SECRET))).status == 202
+            while read_overview(service.communities[0].inbox).lanes[0].moved is None:
+                await asyncio.sleep(0.02)
+            assert note in (await unit.check()).output, "also while others write"
+        (message,) = unit.chat.messages
+        unit.chat.telegram.delete_message(new, int(message.message_id))
+        before = sorted(os.listdir(tmp_path))
+        assert note in (await unit.check()).output
+        assert sorted(os.listdir(tmp_path)) == before, "and leaves nothing beside one that nobody has open"
+        path = tmp_path / "bridge.toml"
+        path.write_text(path.read_text().replace(f"chat = {old}", f"chat = {new}"))
+        assert "Good to know" not in (await unit.check()).output
+        (tmp_path / "bridge.db").write_bytes(b"Dear diary, " * 1000)
+        assert (await unit.check()).exit_code == 0
 
     play(tmp_path, use)

@@ -531,6 +531,37 @@ def test_an_outage_of_the_operators_own_channel_is_waited_out_and_never_told_the
     assert sentence.startswith("Nothing has got through to announcements for 3")
 
 
+def test_where_a_notice_gets_through_it_does_not_say_that_nothing_does(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        unit.wait_for("staff", 1)
+        unit.wait_for("announcements", 1)
+        async with unit.watched() as notices:
+            unit.fail("staff", "announcements", minutes=20)
+            await notices.look()
+
+    ((_, (sentence,)),) = play(use).said
+    assert sentence.startswith("Nothing has got through to announcements for 20 minutes.")
+
+
+def test_the_time_that_a_destination_is_off_is_no_outage(play: Any) -> None:
+    async def use(unit: Unit) -> None:
+        unit.wait_for("announcements", 1)
+        async with unit.watched() as notices:
+            unit.fail("announcements", minutes=10)
+            unit.attempt("announcements", "permanent")
+            await notices.look()
+            unit.clock.now += DAY
+            unit.on("announcements")
+            unit.fail("announcements", minutes=14)
+            await notices.look()
+            assert [title for title, _ in unit.said] == ["perscom-bridge: trouble", "perscom-bridge: mended"]
+            unit.clock.now += 60
+            await notices.look()
+
+    (_, (told,)) = play(use).said[2]
+    assert told.startswith("Nothing has got through to announcements for 15 minutes.")
+
+
 def test_an_outage_that_ends_with_a_destination_that_is_gone_is_not_over(play: Any) -> None:
     async def use(unit: Unit) -> None:
         unit.wait_for("announcements", 1)

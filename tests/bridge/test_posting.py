@@ -233,6 +233,26 @@ def test_many_deletions_at_once_strike_each_message(chat: Chat) -> None:
     assert struck in chat.shown[1]
 
 
+@where_messages_change
+def test_what_one_action_did_in_several_messages_can_be_changed_in_each_of_them_later(chat: Chat) -> None:
+    for number in (1, 2):
+        chat.arrives("awardrecord.created", request=f"award {number}", **award(number))
+        chat.passes(11)
+    named = {"award": {"id": 1, "name": "Medal of One"}, "text": "<p>For valour.</p>"}
+    chat.arrives("awardrecord.updated", request="clean up", changes={"text": "x"}, **award(1) | named)
+    chat.arrives("awardrecord.deleted", request="clean up", **award(2))
+    chat.arrives("awardrecord.created", request="clean up", **award(3))
+    chat.passes(11)
+    assert ["Medal" in shown for shown in chat.shown] == [True] * 3
+    chat.arrives("awardrecord.updated", request="later", changes={"text": "x"}, **award(3) | {"text": "<p>For courage.</p>"})
+    chat.arrives("awardrecord.deleted", request="later still", **award(1))
+    chat.passes(22)
+    struck = {"discord": "~~", "slack bot": '"strike": true', "telegram": "strikethrough"}[chat.platform]
+    assert [struck in shown for shown in chat.shown] == [True, True, False]
+    assert "Medal of One" in chat.shown[0], "it is struck as it was changed"
+    assert "For courage." in chat.shown[2]
+
+
 def test_what_one_action_deletes_is_struck_and_what_it_makes_is_told(chat: Chat) -> None:
     chat.arrives("awardrecord.created", request="award 1", **award(1))
     chat.passes(11)
@@ -288,6 +308,112 @@ def test_an_event_to_come_that_moves_or_is_cancelled_is_news_besides(chat: Chat,
     assert ["cancelled" in shown for shown in chat.shown] == ([False, False, True] if ahead else [False])
 
 
+@on_all
+def test_a_moved_event_tells_the_old_time_beside_the_new_one(chat: Chat) -> None:
+    def about(hour: int) -> dict[str, Any]:
+        starts, ends = (datetime(2026, 3, 7, hour + later, tzinfo=UTC) for later in (0, 2))
+        spelled = {"starts": f"{starts:%Y-%m-%dT%H:%M:%S}.000000Z", "ends": f"{ends:%Y-%m-%dT%H:%M:%S}.000000Z"}
+        return {"id": 9, "name": "Iron Gate", **spelled}
+
+    moments = [int(datetime(2026, 3, 7, hour, tzinfo=UTC).timestamp()) for hour in (17, 19, 20, 22)]
+    chat.arrives("event.created", **about(17))
+    chat.passes(11)
+    chat.arrives("event.updated", request="two", changes={"starts": "2026-03-07 20:00:00"}, **about(20))
+    chat.passes(15)
+    moved = chat.shown[1]
+    assert "Iron Gate was moved" in moved
+    places = [moved.index(str(moment)) for moment in moments]
+    assert places == sorted(places), "from when until when, and then until when"
+    assert moved.index("Previous time") < moved.index("New time")
+    chat.arrives(
+        "event.updated", request="three", changes={"ends": "2026-03-07 23:00:00"}, **about(21) | {"starts": about(20)["starts"]}
+    )
+    chat.passes(15)
+    assert [str(moment) in chat.shown[2] for moment in moments] == [False, False, True, True], "as it was changed before"
+
+
+@on_all
+def test_who_was_never_told_the_old_time_gets_the_new_one_alone(chat: Chat) -> None:
+    about = {"id": 9, "name": "Iron Gate", "starts": "2026-03-07T20:00:00.000000Z", "ends": None}
+    chat.arrives("event.updated", changes={"starts": "2026-03-07 20:00:00"}, **about)
+    chat.passes(11)
+    (only,) = chat.shown
+    assert "New time" in only
+    assert "Previous time" not in only
+
+
+@where_messages_change
+def test_what_quiet_hours_hold_changes_the_messages_that_stand_there_and_the_digest_tells_what_is_new(chat: Chat) -> None:
+    for number in (1, 2):
+        chat.arrives("awardrecord.created", request=f"award {number}", **award(number))
+        chat.passes(11)
+    chat.promotion(request="promotion")
+    chat.arrives("event.created", request="event", id=9, name="Iron Gate", starts="2026-03-07T20:00:00.000000Z", ends=None)
+    chat.passes(22)
+    assert len(chat.shown) == 4
+    before = chat.shown
+    chat.config = replace(chat.config, quiet=Quiet(start=time(18), end=time(20), hold=True))
+    chat.arrives("awardrecord.deleted", request="one", **award(1))
+    chat.arrives("awardrecord.updated", request="two", changes={"text": "x"}, **award(2) | {"text": "<p>For valour.</p>"})
+    newer = chat.record(17, "Sergeant") | {"rank_id": 6, "rank": {"id": 6, "name": "Staff Sergeant"}}
+    chat.arrives("user.updated", request="three", id=7, changes={"rank_id": 6}, rank_id=6)
+    chat.arrives("rankrecord.updated", request="three", changes={"rank_id": 6}, **newer)
+    chat.arrives("awardrecord.created", request="four", **award(5))
+    chat.arrives("awardrecord.created", request="five", **award(6))
+    later = {"id": 9, "name": "Iron Gate", "starts": "2026-03-08T20:00:00.000000Z", "ends": None}
+    chat.arrives("event.updated", request="six", changes={"starts": "2026-03-08 20:00:00"}, **later)
+    chat.passes(60)
+    assert chat.shown == before, "it is held"
+    chat.passes(3600)
+    *standing, digest = chat.shown
+    assert len(standing) == 4
+    struck = {"discord": "~~", "slack bot": '"strike": true', "telegram": "strikethrough"}[chat.platform]
+    assert [struck in shown for shown in standing] == [True, False, False, False]
+    assert "For valour." in standing[1]
+    assert "promoted to Staff Sergeant" in standing[2]
+    assert str(int(datetime(2026, 3, 8, 20, tzinfo=UTC).timestamp())) in standing[3]
+    assert "2 awards, 1 event" in digest
+    assert "Iron Gate was moved" in digest
+    assert "Medal 5" in digest
+    assert not [said for said in ("Medal 1", "Medal 2", "Sergeant", "change") if said in digest]
+    chat.config = replace(chat.config, quiet=None)
+    chat.arrives("awardrecord.deleted", request="seven", **award(5))
+    chat.arrives("awardrecord.deleted", request="eight", **award(2))
+    chat.passes(22)
+    assert len(chat.shown) == 5
+    assert [struck in shown for shown in chat.shown] == [True, True, False, False, False]
+    assert "Medal 5" not in chat.shown[4]
+    assert "Medal 6" in chat.shown[4]
+
+
+@where_messages_change
+def test_a_night_that_only_changes_brings_no_digest(chat: Chat) -> None:
+    chat.promotion()
+    chat.passes(11)
+    chat.config = replace(chat.config, quiet=Quiet(start=time(18), end=time(20), hold=True))
+    newer = chat.record(17, "Sergeant") | {"text": "<p>For valour.</p>"}
+    chat.arrives("rankrecord.updated", request="two", changes={"text": "x"}, **newer)
+    chat.arrives(
+        "rankrecord.updated", after=1, request="three", changes={"text": "x"}, **newer | {"text": "<p>For courage.</p>"}
+    )
+    chat.passes(3700)
+    (only,) = chat.shown
+    assert "For courage." in only
+    assert len(chat.chat.messages[0].edits) == 1
+
+
+@nowhere_else
+def test_where_no_message_changes_the_digest_tells_of_the_changes(chat: Chat) -> None:
+    chat.arrives("awardrecord.created", request="award", **award(1))
+    chat.passes(11)
+    chat.config = replace(chat.config, quiet=Quiet(start=time(18), end=time(20), hold=True))
+    chat.arrives("awardrecord.deleted", request="one", **award(1))
+    chat.arrives("awardrecord.created", request="two", **award(2))
+    chat.passes(3700)
+    _, digest = chat.shown
+    assert "1 award, 1 change" in digest
+
+
 @nowhere_else
 def test_where_no_message_changes_another_one_follows(chat: Chat) -> None:
     chat.promotion()
@@ -329,6 +455,29 @@ def test_a_message_that_somebody_deleted_is_posted_anew(chat: Chat) -> None:
     chat.arrives("rankrecord.updated", request="two", changes={"text": "x"}, **chat.record(17, "Sergeant") | newer)
     chat.passes(11)
     assert ["For valour." in shown for shown in chat.shown] == [False, True]
+
+
+@where_messages_change
+@pytest.mark.parametrize("digest", [False, True])
+def test_what_somebody_deleted_is_not_posted_anew_to_be_struck(chat: Chat, digest: bool) -> None:
+    if digest:
+        chat.config = replace(chat.config, quiet=Quiet(start=time(18), end=time(20), hold=True))
+    for number in (1, 2):
+        chat.arrives("awardrecord.created", request=f"award {number}", **award(number))
+    chat.passes(3700 if digest else 22)
+    gone = {
+        "discord": Say(status=404, body=b'{"message": "Unknown Message", "code": 10008}'),
+        "slack bot": Say(status=200, body=b'{"ok": false, "error": "message_not_found"}'),
+        "telegram": Say(
+            status=400, body=b'{"ok": false, "error_code": 400, "description": "Bad Request: message to edit not found"}'
+        ),
+    }
+    count = len(chat.shown)
+    chat.chat.script(gone[chat.platform])
+    chat.arrives("awardrecord.deleted", request="clean up", **award(1))
+    chat.passes(11)
+    assert len(chat.shown) == count
+    assert not chat.inbox.dead_letters()
 
 
 def test_two_members_are_two_messages_whatever_request_they_came_with(chat: Chat) -> None:

@@ -233,7 +233,7 @@ inlines: st.SearchStrategy[Inline] = st.recursive(
         hostile.map(Text),
         st.builds(Struck, struck_parts | struck_parts.map(lambda inner: (Bold(inner),))),
         st.builds(Link, hostile, urls),
-        st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
+        st.builds(Time, moments, st.sampled_from(["date", "datetime", "time"])),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=2).map(lambda parts: Bold(tuple(parts))),

@@ -318,11 +318,14 @@ def test_what_is_set_is_read_back_in_words_and_edit_changes_only_what_it_names()
         "  signed      Signature",
         "  note        ask Jane",
     ]
-    edited = told("subscriptions", "edit", "1", "--rate", "none", "--schedule", "perscom", "--standard", "--events", "*")
+    edited = told(
+        "subscriptions", "edit", "1", "--rate", "none", "--schedule", "perscom", "--standard", "--events", "*", "--ordered"
+    )
     assert "  takes       2.5 s at most, 2 at once\n" in edited
     assert "  tried       again after 10 s, 100 s\n" in edited
     assert "  signed      Signature, and Standard Webhooks\n" in edited
     assert "  gets        *\n" in edited
+    assert "  in order    what is about one thing\n" in edited
     assert "(the shop)" in edited
     with closing(Sender("sender.db")) as sender:
         assert sender.subscriptions.get(1).schedule == Schedule((10, 100))

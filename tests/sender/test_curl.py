@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from perscom_receiver import StandardVerifier, Verifier, php_json
+from perscom_sender import Sender
 from perscom_sender.curl import as_curl
 from perscom_sender.signing import Signer
+
+try:
+    import pty
+except ImportError:  # on Windows
+    pty = None  # type: ignore[assignment]
 
 SECRET = "9mK2pQ7vX4nL8sT1wZ6bR3yC5dF0gH2j"
 NOW = datetime(2026, 3, 2, 19, 8, 10, tzinfo=UTC)
@@ -88,6 +98,62 @@ def test_exactly_the_same_bytes_arrive(server: Server, shell: str, name: str, tm
     ((method, target, headers, arrived),) = server.seen
     assert (method, target, arrived) == ("POST", path, body)
     assert {name: headers.get(name) for name in request.headers} == request.headers
+
+
+def paste(command: str, shell: str, folder: Path) -> None:
+    """Into a shell that somebody sits at: a terminal, which cuts long lines, and with bash its editing and history."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [shell, *(["--norc", "--noprofile"] if shell == "bash" else []), "-i"],
+        **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
+        start_new_session=True,
+        cwd=folder,
+        env={**os.environ, "HISTFILE": os.devnull},
+    )
+    os.close(theirs)
+
+    def read_on() -> None:
+        with suppress(OSError):  # the shell has ended
+            while os.read(ours, 65_536):
+                pass
+
+    reading = threading.Thread(target=read_on)
+    reading.start()
+    text = f"true\n{command}\nexit\n".encode()
+    while text:
+        text = text[os.write(ours, text[:1000]) :]
+    try:
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        reading.join()
+        os.close(ours)
+
+
+@pytest.mark.skipif(pty is None, reason="Windows has no such terminals")
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("times", [1, 30])
+def test_pasted_by_somebody_the_request_arrives_and_our_receiver_verifies_it(
+    make: Callable[..., Sender], server: Server, shell: str, times: int, tmp_path: Path
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    sender = make(now=time.time)
+    data = {"text": f"\x7f\x1b[A\x03\x04\t\r\n{TRAPS} !$ !-1 ^true^id\u2028" * times, TRAPS: [None, "ü", "\x00"]}
+    subscription = sender.subscriptions.add(
+        url(server, "/a?x='!!'&y=$(touch${IFS}owned)`touch${IFS}owned`"), SECRET, standard=True
+    )
+    number = sender.test(subscription.id, data)
+    (delivery,) = sender.log.deliveries(event=number)
+    command = sender.curl(delivery.id)
+    assert command is not None
+    assert max(map(len, command.split("\n"))) < 1000
+    paste(command, shell, tmp_path)
+    ((_, target, headers, arrived),) = server.seen
+    assert target.endswith("`touch${IFS}owned`")
+    for verifier in (Verifier(SECRET), StandardVerifier(SECRET)):
+        assert verifier.event(headers, arrived).data == data
+    assert not (tmp_path / "owned").exists()
 
 
 def test_it_carries_a_signature_that_receivers_take(server: Server) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import logging
-import os
-import shutil
-import subprocess
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from endpoints import Endpoint
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from php import Php
+from sending import running, until
 
 from perscom_receiver import ConfigurationError, Secret, StandardVerifier, Verifier
 from perscom_receiver.testing import make_event
+from perscom_sender import Sender
 from perscom_sender.signing import SignedRequest, Signer, new_secret
 
 GOLDEN: list[dict[str, Any]] = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "requests.json").read_bytes())
@@ -41,13 +47,24 @@ def test_it_signs_as_a_real_php_did(golden: dict[str, Any]) -> None:
     assert (request.headers["Signature"], request.body) == (golden["headers"]["Signature"], body)
 
 
-def test_a_real_php_makes_the_same_signature() -> None:
-    php = shutil.which("php")
-    if php is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("no php here to compare with (Debian: php-cli)")
-    code = "echo hash_hmac('sha256', stream_get_contents(STDIN), $argv[1]);"
-    done = subprocess.run([php, "-n", "-r", code, "--", SECRET], input=BODY, capture_output=True, check=True)
-    assert post(Signer(SECRET)).headers["Signature"].encode() == done.stdout
+@pytest.fixture(scope="module")
+def php() -> Iterator[Php]:
+    process = Php("$body, $secret", "return hash_hmac('sha256', $body, $secret);")
+    yield process
+    process.close()
+
+
+@pytest.mark.parametrize("golden", GENUINE, ids=lambda request: request["name"])
+def test_php_finds_our_signature_of_a_golden_body(php: Php, golden: dict[str, Any]) -> None:
+    body = base64.b64decode(golden["body_base64"])
+    for secret in (golden["secret"], "Größe 🎖", f" {SECRET}:\\"):
+        assert post(Signer(secret), body).headers["Signature"] == php(body, secret.encode())
+
+
+@given(st.binary(max_size=300), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100))
+def test_php_finds_our_signature_of_any_body_under_any_secret(php: Php, body: bytes, secret: str) -> None:
+    assume(secret.strip())
+    assert post(Signer(secret), body).headers["Signature"] == php(body, secret.encode())
 
 
 def test_without_standard_there_is_what_perscom_sends_and_nothing_more() -> None:
@@ -125,3 +142,53 @@ def test_get_is_signed_like_a_post_and_has_no_body() -> None:
     assert request.body == b""
     assert request.url.startswith("https://shop.example/hooks?event=rankrecord.created&request_id=")
     assert "token" not in request.url
+
+
+def test_the_library_of_standard_webhooks_verifies_what_arrives_through_a_change_of_the_secret(
+    make: Callable[..., Sender], php: Php
+) -> None:
+    webhooks = pytest.importorskip("standardwebhooks.webhooks")
+    old, new, strangers = new_secret(), new_secret(), new_secret()
+    sender = make(now=time.time)
+
+    async def main() -> None:
+        async with Endpoint() as endpoint, running(sender):
+            number = sender.subscriptions.add(endpoint.url, old, ["*"], standard=True).id
+
+            async def arrived() -> tuple[dict[str, str], bytes, set[str]]:
+                """What comes next, and which of the secrets it is good for."""
+                count = len(endpoint.requests)
+                await sender.publish("order.paid", {"id": count, "text": "Größe / 😀"})
+                await until(lambda: len(endpoint.requests) > count)
+                headers, body = endpoint.requests[-1]
+                good = set()
+                for secret in (old, new, strangers):
+                    try:
+                        assert webhooks.Webhook(secret).verify(body, headers)["data"]["text"] == "Größe / 😀"
+                        good.add(secret)
+                    except webhooks.WebhookVerificationError:
+                        continue
+                return headers, body, good
+
+            headers, body, good = await arrived()
+            assert (headers["Signature"], good) == (php(body, old.encode()), {old})
+            sender.subscriptions.rotate(number, new, overlap=3600)
+            headers, body, good = await arrived()
+            assert (headers["Signature"], good) == (php(body, new.encode()), {old, new})
+            assert StandardVerifier(old).event(headers, body).name == "order.paid"
+            sender.subscriptions.rotate(number, new, overlap=0)
+            headers, body, good = await arrived()
+            assert (headers["Signature"], good) == (php(body, new.encode()), {new})
+
+    asyncio.run(main())
+
+
+def test_what_the_library_signs_our_receiver_verifies() -> None:
+    webhooks = pytest.importorskip("standardwebhooks.webhooks")
+    secret, now = new_secret(), datetime.now(UTC)
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": webhooks.Webhook(secret).sign("msg_1", now, BODY.decode()),
+    }
+    assert StandardVerifier(new_secret(), secret).event(headers, BODY).body == BODY

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from perscom_receiver import Event
 from perscom_receiver.testing import make_event
 
-__all__ = ["CHANGED", "NIGHT", "PROMOTION", "TRANSFER"]
+__all__ = ["CHANGED", "MOVED", "NIGHT", "PLANNED", "PROMOTION", "TRANSFER"]
 
 AT = datetime(2026, 3, 2, 18, 20, 5, 201415, tzinfo=UTC)
 MORNING = datetime(2026, 3, 3, 6, tzinfo=UTC)
@@ -35,6 +35,9 @@ PROMOTION = (delivered("user.updated"), delivered("rankrecord.created", 5))
 """Two deliveries: the rank in the profile, and the record."""
 CHANGED = delivered("rankrecord.updated", 3_600_000, request_id="an hour later")
 """Its citation was written anew."""
+
+PLANNED, MOVED = delivered("event.created"), delivered("event.updated", 3_600_000, request_id="an hour later")
+"""An event, and that it begins an hour later than it was planned."""
 
 TRANSFER = (
     profile(10, {"position_id": 22}),

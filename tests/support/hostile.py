@@ -115,7 +115,7 @@ inlines: st.SearchStrategy[Inline] = st.recursive(
     st.one_of(
         texts.map(Text),
         st.builds(Link, texts, st.sampled_from(ADDRESSES + UNTAKEN)),
-        st.builds(Time, moments, st.sampled_from(["date", "datetime"])),
+        st.builds(Time, moments, st.sampled_from(["date", "datetime", "time"])),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3).map(lambda parts: Bold(tuple(parts))),

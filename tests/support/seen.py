@@ -31,7 +31,7 @@ def strings(value: object) -> Iterator[str]:
         yield from strings(inner)
 
 
-def moment(at: datetime | int, style: Literal["date", "datetime"]) -> str:
+def moment(at: datetime | int, style: Literal["date", "datetime", "time"]) -> str:
     """A point of time, or seconds since 1970, as UTC, of which a cut leaves the beginning, and to the second."""
     at = at if isinstance(at, datetime) else EPOCH + timedelta(seconds=at)
     return f"{plain(Time(at, style))}[{(at - EPOCH) // timedelta(seconds=1)}]"

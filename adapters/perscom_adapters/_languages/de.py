@@ -351,6 +351,7 @@ _TEXTS: Texts = {
     "value.signup_open": "offen",
     "value.until": "bis {time}",
     "value.span": "{starts} bis {ends}",
+    "value.hours": "{starts} bis {ends}",
     # Joints
     "list.last": "{others} und {last}",
     "cut.text": "… (gekürzt)",
@@ -395,4 +396,4 @@ _TEXTS: Texts = {
     "count.change.many": "{count} Änderungen",
 }
 
-GERMAN = Language(code="de", date="%d.%m.%Y", moment="%d.%m.%Y, %H:%M Uhr", decimal=",", texts=_TEXTS)
+GERMAN = Language(code="de", date="%d.%m.%Y", moment="%d.%m.%Y, %H:%M Uhr", clock="%H:%M Uhr", decimal=",", texts=_TEXTS)

@@ -345,6 +345,7 @@ _TEXTS: Texts = {
     "value.signup_open": "open",
     "value.until": "until {time}",
     "value.span": "{starts} to {ends}",
+    "value.hours": "{starts} to {ends}",
     # Joints
     "list.last": "{others} and {last}",
     "cut.text": "… (shortened)",

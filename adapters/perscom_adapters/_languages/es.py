@@ -339,6 +339,7 @@ _TEXTS: Texts = {
     "value.signup_open": "abierta",
     "value.until": "hasta el {time}",
     "value.span": "del {starts} al {ends}",
+    "value.hours": "{starts} a {ends}",
     # Joints
     "list.last": "{others} y {last}",
     "cut.text": "… (abreviado)",

@@ -360,6 +360,7 @@ _TEXTS: Texts = {
     "value.signup_open": "ouvertes",
     "value.until": "jusqu’au {time}",
     "value.span": "du {starts} au {ends}",
+    "value.hours": "{starts} jusqu’à {ends}",
     # Joints
     "list.last": "{others} et {last}",
     "cut.text": "… (abrégé)",

@@ -336,6 +336,7 @@ _TEXTS: Texts = {
     "value.signup_open": "open",
     "value.until": "tot {time}",
     "value.span": "{starts} tot {ends}",
+    "value.hours": "{starts} tot {ends}",
     # Joints
     "list.last": "{others} en {last}",
     "cut.text": "… (ingekort)",

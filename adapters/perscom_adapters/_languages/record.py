@@ -33,6 +33,8 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     """A day, for ``strftime``. Digits alone: names of months would depend on the machine."""
     moment: str
     """A day with a time; the time zone is written behind it."""
+    clock: str = "%H:%M"
+    """A time alone."""
     decimal: str
     """The sign before the fraction of a number."""
     colon: str = ":"
@@ -63,14 +65,17 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
         *others, last = items
         return self.say("list.last", others=", ".join(others), last=last) if others else last
 
-    def time(self, at: datetime, style: Literal["date", "datetime"], zone: tzinfo = UTC) -> str:
-        """An aware moment in ``zone``, for readers whose platform does not show them their own time."""
+    def time(self, at: datetime, style: Literal["date", "datetime", "time"], zone: tzinfo = UTC) -> str:
+        """An aware moment in ``zone``, for readers whose platform does not show them their own time.
+
+        The time alone names no time zone: it stands behind a moment that does.
+        """
         try:
             local = at.astimezone(zone)
         except OverflowError:  # the calendar ends on the way there
             local = at
-        if style == "date":
-            return f"{local:{self.date}}"
+        if style != "datetime":
+            return f"{local:{self.date if style == 'date' else self.clock}}"
         name = local.tzname() or "UTC"
         return f"{local:{self.moment}} {f'UTC{name}' if name[0] in '+-' else name}"
 

@@ -79,7 +79,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         """The text under ``key`` in the language at hand, see :meth:`Language.say`."""
         return self.language.say(key, **known)
 
-    def time(self, at: datetime, style: Literal["date", "datetime"] = "datetime") -> Time:
+    def time(self, at: datetime, style: Literal["date", "datetime", "time"] = "datetime") -> Time:
         """A moment, readable also where a platform shows nobody their own time."""
         return Time(at, style, self.language.time(at, style, self.zone))
 

@@ -20,7 +20,6 @@ _METHOD: Final = re.compile(r"/api/(?P<method>[a-z]+\.[A-Za-z.]+)")
 READS: Final = ("auth.test", "conversations.info")
 """Methods that change nothing. They take a GET as well, and their arguments in the query or as a form, but not as JSON."""
 WRITES: Final = ("chat.postMessage", "chat.update", "chat.delete")
-_AS_FORM: Final = (*READS, "chat.delete")
 _ARGUMENTS: Final = {"chat.postMessage": POST, "chat.update": UPDATE}
 
 
@@ -64,12 +63,11 @@ def arguments_of(method: str, request: Incoming, *, strict: bool) -> dict[str, A
 
 def named_in(method: str, request: Incoming) -> Mapping[str, object]:
     """The arguments of a call, whatever they are, for those that say where."""
+    if _is_json(request) and method not in READS:
+        return _object_in(request) or {}
     is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    if method in _AS_FORM and (is_form or method in READS):
-        form = dict(parse_qsl(request.body.decode("utf-8", "replace"))) if is_form else {}
-        return {**request.query, **form}
-    body = json_of(request.body)
-    return body if isinstance(body, dict) else {}
+    form = dict(parse_qsl(request.body.decode("utf-8", "replace"))) if is_form else {}
+    return {**request.query, **form} if method in (*READS, "chat.delete") else {}
 
 
 def token_of(headers: Mapping[str, str]) -> str:

@@ -83,7 +83,9 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
 
     def shown(self) -> dict[str, object]:
         """As Telegram shows it with a message: a ``Chat``."""
-        public = {"username": self.username} if self.username else {}
+        public: dict[str, object] = {"username": self.username} if self.username else {}
+        if self.topics:
+            public["is_forum"] = True
         return {"id": self.id, "type": self.kind, "first_name" if self.kind == "private" else "title": self.name, **public}
 
     def in_full(self) -> dict[str, object]:

@@ -32,7 +32,7 @@ def command(context: click.Context, live: bool, config: Path) -> None:
     one it reads back who gets what.
 
     With --live it also asks where there is no mistake, still without a post, and the exit status is 1 when something does not
-    work. A thread, a topic, and all of a Slack webhook can only be tried out: perscom-bridge test.
+    work. Whether a thread or a topic is there, and all of a Slack webhook, can only be tried out: perscom-bridge test.
     """
     from .._folder import inspect_folder
     from .._load import inspect
@@ -86,11 +86,13 @@ def _reads(destination: DestinationConfig) -> str:
 
 def _read_back(found: Inspection) -> str:
     from .._problems import good_to_know
+    from ..moved import moved_chats
 
     destinations = found.config.destinations if found.config is not None else ()
+    moved = moved_chats(found.config) if found.config is not None else ()
     routing = [f"  {one.name}: {_reads(one)}" for one in destinations]
     if found.config is not None and found.config.site.wording:
         routing.append(f"  in your own words: {', '.join(found.config.site.wording)}")
     if found.config is not None and found.config.site.operator is not None:
         routing.append(f"  trouble is told in: {found.config.site.operator}")
-    return "\n".join([f"{found.path}: no mistakes", "", *routing, "", *good_to_know(found.notes)]).rstrip()
+    return "\n".join([f"{found.path}: no mistakes", "", *routing, "", *good_to_know([*found.notes, *moved])]).rstrip()

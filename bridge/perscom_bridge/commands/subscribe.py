@@ -54,6 +54,7 @@ _OPTIONS = (
     ),
     click.option("--timeout", type=seconds, metavar="TIME", help="For one whole try, 10s unless you say so, 2m at most."),
     click.option("--concurrency", type=int, metavar="N", help="Requests at once, 5 unless you say so."),
+    click.option("--ordered/--no-ordered", default=None, help="Events about one thing one after another, in their order."),
     click.option("--rate", type=_rate, metavar="N", help="Requests in a second at most; none: no limit."),
 )
 
@@ -76,7 +77,7 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_settings
 
 
-_SETTINGS = ("events", "name", "description", "method", "standard", "schedule", "timeout", "concurrency", "rate")
+_SETTINGS = ("events", "name", "description", "method", "standard", "schedule", "timeout", "concurrency", "ordered", "rate")
 
 _secret_option = click.option(
     "--secret-env", "variable", metavar="VARIABLE", help="The variable that holds the secret. Without it a new one is made."
@@ -171,6 +172,7 @@ def show(opened: Opened, subscription: Subscription) -> None:
         "tried": f"again after {waits}" if waits else "once",
         "takes": f"{in_words(subscription.timeout)} at most, {subscription.concurrency} at once{rate}",
         "signed": signed if subscription.method == "POST" else "so that nobody can verify it: the method is GET",
+        "in order": "what is about one thing" if subscription.ordered else "",
         "old secret": f"signs until {', '.join(ends)}" if ends and subscription.standard else "",
         "note": plain(subscription.description),
     }

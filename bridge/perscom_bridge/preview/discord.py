@@ -18,7 +18,7 @@ __all__ = ["card"]
 # What means something, of all that can stand in a payload of ours; a backslash takes the meaning from what follows it.
 _TOKEN = re.compile(
     r"\\(?P<literal>[^0-9A-Za-z\s])"
-    r"|<t:(?P<seconds>-?[0-9]{1,17}):(?P<style>[Df])>"
+    r"|<t:(?P<seconds>-?[0-9]{1,17}):(?P<style>[Dft])>"
     r"|\[(?P<label>(?:\\.|[^\\\[\]])*)\]\((?P<url>https?://[^\s()<>]+)\)"
     r"|~~(?P<struck>(?:\\.|[^\\~])+)~~"
     r"|(?P<stars>\*{1,3})(?=\S)(?P<inner>(?:\\.|[^\\*])+)(?<=\S)(?P=stars)"
@@ -136,5 +136,5 @@ def _time(token: re.Match[str], style: Piece) -> Piece:
     at = moment(int(token["seconds"]))
     if at is None:  # beyond the years that can be written here, though not beyond Discord's
         return replace(style, text=token[0])
-    text = day(at) if token["style"] == "D" else f"{day(at)} {clock(at)}"
+    text = {"D": day(at), "f": f"{day(at)} {clock(at)}", "t": clock(at)}[token["style"]]
     return replace(style, text=text, at=at)

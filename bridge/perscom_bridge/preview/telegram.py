@@ -44,7 +44,7 @@ class _Link(_Stretch, frozen=True, tag="text_link"):
 
 class _Time(_Stretch, frozen=True, tag="date_time"):
     unix_time: int
-    date_time_format: Literal["D", "Dt"]
+    date_time_format: Literal["D", "Dt", "t"]
 
 
 class _Mentioned(_Stretch, frozen=True, tag="text_mention"):
@@ -101,6 +101,6 @@ def _styled(piece: Piece, entity: _Entity) -> Piece:
         case _Link(url=url):
             return replace(piece, url=url)
         case _Time(unix_time=seconds) if at := moment(seconds):
-            text = day(at) if entity.date_time_format == "D" else f"{day(at)}, {clock(at)}"
+            text = {"D": day(at), "Dt": f"{day(at)}, {clock(at)}", "t": clock(at)}[entity.date_time_format]
             return replace(piece, text=text, at=at)  # the newer apps show this in place of the text
     return piece  # a quote is a matter of whole rows
