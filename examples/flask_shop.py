@@ -3,8 +3,8 @@
 The receiver may be examples/starlette_receiver.py, started with the same secret:
 
     WEBHOOK_SECRET=... python flask_shop.py http://127.0.0.1:8000/webhooks/perscom
-    curl --data id=17 http://127.0.0.1:5000/orders
-    curl --data id=18 --data card=stolen http://127.0.0.1:5000/orders
+    curl --data item=boots http://127.0.0.1:5000/orders
+    curl --data item=rifle --data card=stolen http://127.0.0.1:5000/orders
     curl http://127.0.0.1:5000/orders
 """
 
@@ -24,27 +24,27 @@ app = Flask(__name__)
 
 
 @app.post("/orders")
-def place_order() -> tuple[dict[str, int], int]:
-    number = request.form.get("id", type=int) or abort(400)
+def place_order() -> tuple[dict[str, object], int]:
+    item = request.form.get("item") or abort(400)
     with closing(sqlite3.connect(SHOP)) as connection, connection:  # commits, or rolls back when anything below goes wrong
-        if connection.execute("INSERT OR IGNORE INTO orders VALUES (?)", (number,)).rowcount == 0:
-            abort(409)
-        sender.publish_in(connection, "order.placed", {"id": number}, key=f"order/{number}")
+        number = connection.execute("INSERT INTO orders (item) VALUES (?)", (item,)).lastrowid
+        order: dict[str, object] = {"id": number, "item": item}
+        sender.publish_in(connection, "order.placed", order)
         if request.form.get("card") == "stolen":
-            abort(402)  # the order is gone again, and its event with it
-    return {"id": number}, 201
+            abort(422)  # the order is gone again, and its event with it
+    return order, 201
 
 
 @app.get("/orders")
-def orders() -> dict[str, list[int] | list[str]]:
+def orders() -> dict[str, list[str]]:
     with closing(sqlite3.connect(SHOP)) as connection:
-        numbers = [number for (number,) in connection.execute("SELECT id FROM orders ORDER BY id")]
-    return {"orders": numbers, "events": [f"{one.event_name}: {one.state}" for one in sender.log.deliveries()]}
+        items = [item for (item,) in connection.execute("SELECT item FROM orders ORDER BY id")]
+    return {"orders": items, "events": [f"{one.event_name}: {one.state}" for one in sender.log.deliveries()]}
 
 
 def main(url: str, port: int) -> None:
     with closing(sqlite3.connect(SHOP)) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY)")
+        connection.execute("CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, item TEXT NOT NULL)")
     if url not in {known.url for known in sender.subscriptions.all()}:
         sender.subscriptions.add(url, os.environ["WEBHOOK_SECRET"], ["order.*"])
     thread = sender.start_thread()  # behind gunicorn: a process of its own, as in examples/sender.py

@@ -1,9 +1,4 @@
-"""A sender and a receiver talk to each other, in one process and on this machine alone.
-
-Run it, and read:
-
-    python sender_and_receiver.py
-"""
+"""A sender and a receiver talk to each other, in one process and on this machine alone: python sender_and_receiver.py"""
 
 import asyncio
 import logging
@@ -42,7 +37,7 @@ async def main(folder: str) -> None:
     app = Starlette(routes=[Route("/webhooks", endpoint)], lifespan=Worker(inbox, router).lifespan)
     sender, url = Sender(f"{folder}/sender.db", allow=["127.0.0.1"]), f"http://127.0.0.1:{door.getsockname()[1]}/webhooks"
     sender.subscriptions.add(url, secret, ["order.*"], standard=True, schedule=Schedule((1, 1, 1)))
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks:
         tasks.create_task(sender.run(stop := asyncio.Event()))
         print("An order is paid while the receiver is down:")
         await ended(sender, order := await sender.publish("order.paid", {"id": 17}), 1)

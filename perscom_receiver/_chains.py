@@ -20,7 +20,7 @@ _FRONTS = (
     "WITH wanted (lane, chain) AS (VALUES {0}) SELECT front.id, front.state, (SELECT min(id) FROM task"
     " WHERE task.lane = wanted.lane AND task.chain = wanted.chain AND task.state < 2 AND task.behind = 1)"
     " FROM wanted LEFT JOIN task AS front ON front.lane = wanted.lane AND front.chain = wanted.chain AND front.state < 2"
-    " AND front.behind IS NULL"
+    " AND front.behind = 0"
 )
 
 
@@ -30,9 +30,9 @@ def is_under_way(connection: Connection, lane: int, chain: str) -> bool:
 
 
 def line_up(connection: Connection, chains: Collection[tuple[int, str | None]]) -> None:
-    """Let the right task of each of ``chains`` be in front, where some of them changed. Their lanes are refreshed by the caller.
+    """Let the right task of each of ``chains`` be in front, once some of them changed: lanes with the name of a chain, or None.
 
-    A chain is a lane and a name; None is none.
+    The lanes are refreshed by the caller.
     """
     known = [chain for chain in chains if chain[1] is not None]
     if not known:
@@ -45,6 +45,6 @@ def line_up(connection: Connection, chains: Collection[tuple[int, str | None]]) 
         for front, state, first in rows
         if first is not None and (front is None or (state == State.WAITING and first < front))
     ]
-    for behind, tasks in ((1, [front for front, _ in changed if front is not None]), (None, [first for _, first in changed])):
+    for behind, tasks in ((1, [front for front, _ in changed if front is not None]), (0, [first for _, first in changed])):
         if tasks:
             connection.execute(f"UPDATE task SET behind = ? WHERE id IN ({places(tasks)})", (behind, *tasks))

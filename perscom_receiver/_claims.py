@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ._chains import advance
+from ._chains import line_up
 from ._database import Connection
 from ._event import Event, restored
 from ._lanes import NOBODY_AT_ITS_PACE, places, refresh
@@ -27,12 +27,16 @@ _COLUMNS = (
     " length(event.body)"
 )
 _OF_LANE = f"SELECT {_COLUMNS} FROM task JOIN event ON event.id = task.event WHERE task.lane = ? AND task.state = 0"
+_LATE = f"{_OF_LANE} AND task.behind = 0 AND task.due <= ? ORDER BY task.due, task.id LIMIT ?"
+_GROUP = f"{_OF_LANE} AND task.group_key = ? AND task.group_first = ? ORDER BY task.id LIMIT ?"
 # SQLite takes no column of another table in a LIMIT, so all lanes get the same share.
 _HEADS = (
     f"SELECT {_COLUMNS} FROM lane CROSS JOIN task JOIN event ON event.id = task.event WHERE lane.id IN ({{0}}) AND task.id IN"
-    " (SELECT head.id FROM task AS head WHERE head.lane = lane.id AND head.state = 0 AND head.behind IS NULL"
+    " (SELECT head.id FROM task AS head WHERE head.lane = lane.id AND head.state = 0 AND head.behind = 0"
     " AND head.due <= ? ORDER BY head.due, head.id LIMIT ?) ORDER BY task.due, task.id"
 )
+_BESIDE_BODY = 1024
+"""Bytes of memory that a task takes beside the body of its event."""
 _CUT_OFF = "It was cut off in the middle: nobody knows whether it was done."
 
 
@@ -95,12 +99,15 @@ def claim(
     rooms = {one.lane.id: one.lane.width - leased.get(one.lane.id, 0) for one in ready}
     tasks = _lease(turn, ready, rooms, n)
     refresh(connection, *rooms)
-    return [Claim(one.lane, tuple(tasks[one.lane.id])) for one in ready]
+    return [Claim(one.lane, tuple(tasks.get(one.lane.id, ()))) for one in ready]
 
 
 def _one_of_each_pace(ready: Iterable[_Ready]) -> list[_Ready]:
     """Two at once would be twice as fast as their pace allows."""
-    return list({one.lane.id if one.pace is None else one.pace: one for one in reversed(list(ready))}.values())[::-1]
+    first: dict[int | str, _Ready] = {}
+    for one in ready:
+        first.setdefault(one.lane.id if one.pace is None else one.pace, one)
+    return list(first.values())
 
 
 def _count_leased(turn: _Turn, ready: Sequence[_Ready]) -> dict[int, int]:
@@ -119,11 +126,11 @@ def _count_leased(turn: _Turn, ready: Sequence[_Ready]) -> dict[int, int]:
 def _take_back(connection: Connection, lane: Lane, now: float) -> None:
     """Let tasks whose lease ran out wait in their old place; put those aside that are unclear, if the lane says so."""
     lapsed = connection.execute(
-        "SELECT id, attempt, started FROM task WHERE lane = ? AND state = 1 AND lease <= ?", (lane.id, now)
+        "SELECT id, attempt, started, chain FROM task WHERE lane = ? AND state = 1 AND lease <= ?", (lane.id, now)
     ).fetchall()
     cut_off = Result(state=State.DEAD, outcome="unclear", error=_CUT_OFF)
-    keep_attempts(connection, [(task, n, started, cut_off) for task, n, started in lapsed if started is not None])
-    for task, _, started in lapsed:
+    keep_attempts(connection, [(task, n, started, cut_off) for task, n, started, _ in lapsed if started is not None])
+    for task, _, started, _ in lapsed:
         state, settled, error = State.WAITING, None, None
         if started is not None and not lane.repeat_unclear:
             state, settled, error = State.DEAD, now, _CUT_OFF
@@ -131,62 +138,78 @@ def _take_back(connection: Connection, lane: Lane, now: float) -> None:
             "UPDATE task SET state = ?, lease = NULL, settled = ?, error = coalesce(?, error) WHERE id = ?",
             (state, settled, error, task),
         )
-    if not lane.repeat_unclear:
-        advance(connection, [task for task, *_ in lapsed])
+    line_up(connection, {(lane.id, chain) for *_, chain in lapsed})
 
 
 def _lease(turn: _Turn, ready: Sequence[_Ready], rooms: dict[int, int], n: int) -> dict[int, list[Task]]:
     """The tasks of each lane that are leased now."""
-    tasks: dict[int, list[Task]] = {lane: [] for lane in rooms}
-    for one in ready:
-        if one.late is not None and min(n, rooms[one.lane.id]) > 0:
-            late = _waiting(
-                turn,
-                f"{_OF_LANE} AND task.behind IS NULL AND task.due <= ? ORDER BY task.due, task.id LIMIT ?",
-                one.lane.id,
-                turn.now - one.late,
-                MOST_TOGETHER,
-            )
+    chosen = _that_fit(_choose(turn, ready, rooms, n))
+    waiting = [one for together in chosen for one in together]
+    if not waiting:
+        return {}
+    turn.connection.execute(
+        f"UPDATE task SET state = 1, attempt = attempt + 1, lease = ?, started = ? WHERE id IN ({places(waiting)})",
+        (turn.until, turn.begun, *(one.id for one in waiting)),
+    )
+    events = {one.event for one in waiting}
+    stored = turn.connection.execute(
+        f"SELECT id, superseded, body, digest, secret_name, old_secret FROM event WHERE id IN ({places(events)})", tuple(events)
+    ).fetchall()
+    found = {number: (restored(*rest), bool(superseded)) for number, superseded, *rest in stored}
+    tasks: dict[int, list[Task]] = {}
+    for together in chosen:
+        task = _together([_task(turn, one, *found[one.event]) for one in together])
+        tasks.setdefault(together[0].lane, []).append(task)
+    return tasks
+
+
+def _choose(turn: _Turn, ready: Sequence[_Ready], rooms: dict[int, int], n: int) -> list[list[_Waiting]]:
+    """What may be leased now: for each task those that are handled together as one."""
+    chosen: list[list[_Waiting]] = []
+    open_ = []
+    for one in ready if n > 0 else ():
+        if rooms[one.lane.id] > 0:
+            late = [] if one.late is None else _waiting(turn, _LATE, one.lane.id, turn.now - one.late, MOST_TOGETHER)
             if len(late) > _FEW:
-                tasks[one.lane.id].append(_together(turn, late))
-    open_ = [lane for lane, room in rooms.items() if room > 0 and not tasks[lane]]
-    if not open_ or n < 1:
-        return tasks
-    heads = _waiting(turn, _HEADS.format(places(open_)), *open_, turn.now, max(1, n // len(open_)))
-    chosen: list[_Waiting] = []
-    for head in heads:
+                chosen.append(late)
+            else:
+                open_.append(one.lane.id)
+    if not open_:
+        return chosen
+    share = min((n - len(chosen)) // len(open_), max(rooms[lane] for lane in open_))
+    known: set[int] = set()
+    for head in _waiting(turn, _HEADS.format(places(open_)), *open_, turn.now, share):
         if rooms[head.lane] > 0:
             rooms[head.lane] -= 1
-            chosen.append(head)
-    alone = {task.id: task for task in _take(turn, [head for head in chosen if head.group is None])}
-    for head in chosen:
-        task = alone.get(head.id) if head.group is None else _with_its_group(turn, head)
-        if task is not None:
-            tasks[head.lane].append(task)
-    return tasks
+            same = [head] if head.group is None else _waiting(turn, _GROUP, head.lane, head.group, head.first, MOST_TOGETHER)
+            if members := [one for one in same if one.id not in known]:
+                chosen.append(members)
+                known.update(one.id for one in members)
+    return chosen
+
+
+def _that_fit(chosen: Sequence[list[_Waiting]]) -> list[list[_Waiting]]:
+    """As many of them as may be read at once, and at least one: of the first as many together as may."""
+    fit: list[list[_Waiting]] = []
+    size = 0
+    for together in chosen:
+        for place, one in enumerate(together):
+            size += _BESIDE_BODY + (one.size or 0)
+            if size > READ_AT_ONCE and (fit or place):
+                return fit or [together[:place]]
+        fit.append(together)
+    return fit
 
 
 def _waiting(turn: _Turn, sql: str, *parameters: object) -> list[_Waiting]:
     return [_Waiting(*row) for row in turn.connection.execute(sql, parameters).fetchall()]
 
 
-def _with_its_group(turn: _Turn, head: _Waiting) -> Task | None:
-    """One task of all that wait of a group. None when they were leased just now."""
-    members = _waiting(
-        turn,
-        f"{_OF_LANE} AND task.group_key = ? AND task.group_first = ? ORDER BY task.id LIMIT ?",
-        head.lane,
-        head.group,
-        head.first,
-        MOST_TOGETHER,
-    )
-    return _together(turn, members) if members else None
-
-
-def _together(turn: _Turn, members: Sequence[_Waiting]) -> Task:
-    """Several tasks as one, as far as their bodies may be read at once."""
-    tasks = _take(turn, members)
+def _together(tasks: Sequence[Task]) -> Task:
+    """Several tasks as one."""
     first, *others = tasks
+    if not others:
+        return first
     return msgspec.structs.replace(
         first,
         first=min((one.first for one in tasks if one.first is not None), default=None),
@@ -195,28 +218,6 @@ def _together(turn: _Turn, members: Sequence[_Waiting]) -> Task:
         receipts=tuple(dict.fromkeys(receipt for one in tasks for receipt in one.receipts)),
         others=tuple(others),
     )
-
-
-def _take(turn: _Turn, waiting: Sequence[_Waiting]) -> list[Task]:
-    """Lease tasks that wait, in their order, up to the one with which too much would have to be read."""
-    taken, size = [], 0
-    for one in waiting:
-        taken.append(one)
-        size += one.size or 0
-        if size > READ_AT_ONCE:
-            break
-    if not taken:
-        return []
-    turn.connection.execute(
-        f"UPDATE task SET state = 1, attempt = attempt + 1, lease = ?, started = ? WHERE id IN ({places(taken)})",
-        (turn.until, turn.begun, *(one.id for one in taken)),
-    )
-    events = {one.event for one in taken}
-    stored = turn.connection.execute(
-        f"SELECT id, superseded, body, digest, secret_name, old_secret FROM event WHERE id IN ({places(events)})", tuple(events)
-    ).fetchall()
-    found = {number: (restored(*rest), bool(superseded)) for number, superseded, *rest in stored}
-    return [_task(turn, one, *found[one.event]) for one in taken]
 
 
 def _task(turn: _Turn, one: _Waiting, event: Event, superseded: bool) -> Task:

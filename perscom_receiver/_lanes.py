@@ -15,6 +15,7 @@ NOBODY_AT_ITS_PACE = (
 )
 """No other lane with the same pace is at work: two at once would be twice as fast as it allows."""
 _BEHIND = 0.001  # seconds
+_LAST = "\U0010ffff"  # no text that begins as another one does lies behind that one with this character
 
 
 class Lanes:
@@ -86,9 +87,9 @@ class Lanes:
         ).fetchall():
             moved = connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before > ?", (latest, lane, latest))
             moved_tasks = connection.execute(
-                "UPDATE task SET due = ? WHERE lane = ? AND state = 0 AND behind IS NULL"
-                " AND due > ? + CASE WHEN group_key IS NULL THEN 0 ELSE ? END",
-                (latest, lane, latest, LONGEST_WINDOW),
+                "UPDATE task SET due = ? WHERE lane = ? AND state = 0 AND behind = 0 AND due > ?"
+                " AND (group_key IS NULL OR due > ?)",
+                (latest, lane, latest, latest + LONGEST_WINDOW),
             )
             leases = connection.execute(
                 "UPDATE task SET lease = ? WHERE lane = ? AND state = 1 AND lease > ?", (latest, lane, latest)
@@ -135,21 +136,25 @@ def rest(connection: Connection, lane: int, until: float, pace: str | None) -> N
 
     Among those of one pace, the lane that was just at work is the last to be ready again.
     """
-    among, those = ("id = ?", (lane,)) if pace is None else ("(id = ? OR substr(pace, 1, ?) = ?)", (lane, len(pace), pace))
-    for (resting,) in connection.execute(
+    among, those = ("id = ?", (lane,)) if pace is None else ("(id = ? OR pace BETWEEN ? AND ?)", (lane, pace, pace + _LAST))
+    rows = connection.execute(
         f"UPDATE lane SET not_before = ? WHERE {among} AND not_before < ? RETURNING id", (until, *those, until)
-    ).fetchall():
-        refresh(connection, resting)
+    ).fetchall()
+    resting = {one for (one,) in rows}
     if pace is not None:
         connection.execute("UPDATE lane SET not_before = not_before + ? WHERE id = ?", (_BEHIND, lane))
+        resting.add(lane)
+    refresh(connection, *resting)
 
 
 def refresh(connection: Connection, *lanes: int) -> None:
     """Work out anew when lanes are ready for a claim: derived from their tasks, so no counter can go wrong in a crash."""
+    if not lanes:
+        return
     rows = connection.execute(
         "SELECT id, width, not_before, paused, ready, (SELECT count(*) FROM task WHERE lane = lane.id AND state = 1),"
         " (SELECT min(lease) FROM task WHERE lane = lane.id AND state = 1),"
-        " (SELECT min(due) FROM task WHERE lane = lane.id AND state = 0 AND behind IS NULL)"
+        " (SELECT min(due) FROM task WHERE lane = lane.id AND state = 0 AND behind = 0)"
         f" FROM lane WHERE id IN ({places(lanes)})",
         lanes,
     ).fetchall()

@@ -81,10 +81,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX task_history ON task (lane, id) WHERE id > 0",
         # Tasks of a lane with the same chain run one after another. 1: the task is behind another one of its chain.
         "ALTER TABLE task ADD COLUMN chain TEXT",
-        "ALTER TABLE task ADD COLUMN behind INTEGER",
+        "ALTER TABLE task ADD COLUMN behind INTEGER NOT NULL DEFAULT 0",
         "CREATE INDEX task_chain ON task (lane, chain, behind, id) WHERE chain IS NOT NULL AND state < 2",
         "DROP INDEX task_waiting",
-        "CREATE INDEX task_waiting ON task (lane, due, id) WHERE state = 0 AND behind IS NULL",
+        "CREATE INDEX task_waiting ON task (lane, behind, due, id) WHERE state = 0",
     ),
 )
 """Step n (counted from 1) brings the schema from version n - 1 to n."""

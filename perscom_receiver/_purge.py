@@ -85,8 +85,8 @@ def _forget(queue: Queue, rows: Collection[int], now: float, connection: Connect
         dropped += connection.execute("UPDATE event SET unplanned = NULL WHERE id = ? AND unplanned = 1", (row,)).rowcount
         connection.execute("UPDATE event SET body = NULL WHERE id = ?", (row,))
         connection.execute(
-            "UPDATE task SET receipt = NULL, entity = NULL, group_key = NULL, error = CASE WHEN state = 3 THEN ? END"
-            " WHERE event = ?",
+            "UPDATE task SET receipt = NULL, entity = NULL, group_key = NULL, chain = NULL,"
+            " error = CASE WHEN state = 3 THEN ? END WHERE event = ?",
             (_FORGOTTEN, row),
         )
         connection.execute("UPDATE attempt SET error = NULL WHERE task IN (SELECT id FROM task WHERE event = ?)", (row,))

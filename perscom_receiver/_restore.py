@@ -122,6 +122,7 @@ def _carry_over(connection: sqlite3.Connection) -> int:
     connection.execute("UPDATE event SET unplanned = NULL WHERE id IN (SELECT id FROM planned)")
     if "chain" in task:
         connection.execute(_LINE_UP)
+    connection.execute("UPDATE lane SET ready = not_before WHERE paused IS NULL")  # the next claim finds out
     return since
 
 
@@ -154,7 +155,7 @@ def _keep(path: Path) -> Path:
 _UNREADABLE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)  # the last: it has no such table
 
 _NUMBERS = {"event": ("id",), "lane": ("id", "ready"), "task": ("id", "lane", "event")}
-"""Columns that are given anew; a lane learns when it is ready as soon as a worker opens it."""
+"""Columns that are given anew."""
 _LATEST = {"floor": "site", "newest": "site, entity"}
 """Tables that hold a moment, with what it is about."""
 
@@ -183,11 +184,11 @@ _FIND_PLANNED = (
 _LINE_UP = (
     "UPDATE task SET behind = CASE WHEN EXISTS (SELECT 1 FROM task AS other WHERE other.lane = task.lane"
     " AND other.chain = task.chain AND other.state < 2"
-    " AND (other.state > task.state OR (other.state = task.state AND other.id < task.id))) THEN 1 END"
+    " AND (other.state > task.state OR (other.state = task.state AND other.id < task.id))) THEN 1 ELSE 0 END"
     " WHERE chain IS NOT NULL AND state < 2"
 )
 _INSERT_LANES = "INSERT INTO lane ({0}) SELECT {0} FROM old.lane WHERE true ON CONFLICT (site, queue, name) DO NOTHING"
 _INSERT_TASKS = (
     "INSERT INTO task (lane, event, {0}) SELECT lane.id, planned.id, {1} FROM planned"
-    f" JOIN old.task AS t ON t.event = planned.old JOIN old.lane AS l ON l.id = t.lane JOIN lane ON {_SAME_LANE}"
+    f" JOIN old.task AS t ON t.event = planned.old JOIN old.lane AS l ON l.id = t.lane JOIN lane ON {_SAME_LANE} ORDER BY t.id"
 )

@@ -7,10 +7,10 @@ it is about, and a receipt is kept in the same transaction as what follows from 
 * A **lane** belongs to one handler, destination or endpoint. It has a width (tasks at once), a moment before which it rests,
   and a reason when it is paused. One stuck lane never delays another.
 * **claim** leases tasks of the lane that has been ready longest; a lease is renewed while the work lives.
-* A **chain** is worked on one task after another, in the order in which they were enqueued: of its tasks that are neither done
-  nor dead the earliest is claimed next, and none as long as one is leased. Other chains of the same lane go on beside it. A task
-  that runs once more (``revive``, ``again``) is in its old place again: before all that came after it, but for one that is leased
-  at that moment, whose attempt ends first.
+* A **chain** is worked on one task after another, in the order in which they were enqueued: of its tasks that are neither
+  done nor dead the earliest is claimed next, and none while one is leased. Other chains of the lane go on beside it. A task
+  that runs once more (``revive``, ``again``) is in its old place again, before all that came after it; if an attempt at one of
+  these is under way, that ends first.
 * **start** is committed directly before the work is done. A crash before it is repeated without a second thought; after it, and
   without a receipt, nobody knows whether the work was done: such a task is *unclear*, and the lane's setting decides.
 * A **group** is handled as one task: its first member waits for the others, all are leased, started and settled together.
@@ -36,7 +36,12 @@ from ._tasks import Claim, Group, Lane, Result, State, Task, Told
 
 __all__ = ["Claim", "Connection", "Database", "Group", "Lane", "Queue", "Restored", "Result", "State", "Task", "Told"]
 
-_LAST_OF_CHAIN = "behind = CASE WHEN chain IS NOT NULL THEN 1 END"
+_RUNS_AGAIN = (
+    "EXISTS (SELECT 1 FROM event JOIN lane ON lane.id = task.lane WHERE event.id = task.event AND event.body IS NOT NULL"
+    " AND lane.site = ? AND lane.queue = ?)"
+)
+"""A task is one of this site and queue, and the body of its event is kept."""
+_LAST_OF_CHAIN = "behind = CASE WHEN chain IS NOT NULL THEN 1 ELSE 0 END"
 """Where a task stands until its chain is lined up."""
 
 
@@ -66,13 +71,13 @@ class Queue(Lanes):
         key, first = None, None
         if group is not None:
             key, (first, due) = group.key, join(connection, lane, event, group, due)
-        behind = 1 if chain is not None and is_under_way(connection, lane, chain) else None
+        behind = 1 if chain is not None and is_under_way(connection, lane, chain) else 0
         added = connection.execute(
             "INSERT INTO task (lane, event, group_key, group_first, entity, due, chain, behind) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (event, lane) DO NOTHING",
             (lane, event, key, first, entity, due, chain, behind),
         ).rowcount
-        if added and behind is None:
+        if added and not behind:
             connection.execute(
                 "UPDATE lane SET ready = CASE WHEN not_before > ? THEN not_before ELSE ? END"
                 " WHERE id = ? AND paused IS NULL AND (ready IS NULL OR ready > ?)",
@@ -152,7 +157,8 @@ class Queue(Lanes):
         With ``running`` also those that are being worked on: how these end is not kept.
         """
         buried = connection.execute(
-            "UPDATE task SET state = 3, settled = ?, error = ? WHERE event = ? AND (state = 0 OR state = ?) RETURNING lane, chain",
+            "UPDATE task SET state = 3, settled = ?, error = ? WHERE event = ? AND (state = 0 OR state = ?)"
+            " RETURNING lane, chain",
             (now, error, event, State.LEASED if running else State.WAITING),
         ).fetchall()
         line_up(connection, set(buried))
@@ -164,19 +170,17 @@ class Queue(Lanes):
 
         False when this site has no dead task of that id, or the body of its event is gone.
         """
-        readable = "event IN (SELECT id FROM event WHERE body IS NOT NULL)"
+        ours = (self.site, self.name)
         row = connection.execute(
-            f"SELECT lane, chain, group_key, group_first FROM task WHERE id = ? AND state = 3 AND {readable} AND lane IN"
-            " (SELECT id FROM lane WHERE site = ? AND queue = ?)",
-            (task, self.site, self.name),
+            f"SELECT lane, chain, group_key, group_first FROM task WHERE id = ? AND state = 3 AND {_RUNS_AGAIN}", (task, *ours)
         ).fetchone()
         if row is None:
             return False
         lane, chain, *group = row
         connection.execute(
-            f"UPDATE task SET state = 0, due = ?, settled = NULL, {_LAST_OF_CHAIN} WHERE state = 3 AND {readable}"
-            " AND (id = ? OR (lane = ? AND group_key = ? AND group_first = ?))",
-            (now, task, lane, *group),
+            f"UPDATE task SET state = 0, due = ?, settled = NULL, {_LAST_OF_CHAIN} WHERE state = 3"
+            f" AND (id = ? OR (lane = ? AND group_key = ? AND group_first = ?)) AND {_RUNS_AGAIN}",
+            (now, task, lane, *group, *ours),
         )
         line_up(connection, [(lane, chain)])
         refresh(connection, lane)
@@ -189,8 +193,7 @@ class Queue(Lanes):
         """
         row = connection.execute(
             f"UPDATE task SET state = 0, due = ?, settled = NULL, receipt = NULL, error = NULL, {_LAST_OF_CHAIN}"
-            " WHERE id = ? AND state <> 1 AND event IN (SELECT id FROM event WHERE body IS NOT NULL)"
-            " AND lane IN (SELECT id FROM lane WHERE site = ? AND queue = ?) RETURNING lane, chain",
+            f" WHERE id = ? AND state <> 1 AND {_RUNS_AGAIN} RETURNING lane, chain",
             (now, task, self.site, self.name),
         ).fetchone()
         if row is not None:

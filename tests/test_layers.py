@@ -55,7 +55,7 @@ PLACES = {
         "telegram": ["telegram.py", "_telegram_*.py"],
     },
     "perscom_sender": {
-        "aiohttp": ["_http.py"],
+        "aiohttp": ["_http.py", "_http_failure.py"],
         "yarl": ["_http.py"],  # yarl is what aiohttp's addresses are
         "jinja2": ["_jinja*.py"],
         "markupsafe": ["_jinja*.py"],  # what Jinja2 escapes with

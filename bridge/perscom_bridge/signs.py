@@ -28,7 +28,7 @@ _GIVEN_UP: Final = (
     "SELECT count(*), max(id) FROM"
     " (SELECT id, settled FROM task WHERE lane = ? AND state = 3 ORDER BY id DESC LIMIT ?) AS newest WHERE settled > ?"
 )
-_OPEN: Final = "(task.state = 0 AND task.behind IS NULL OR task.state = 1)"  # in the words of their indexes
+_OPEN: Final = "(task.state = 0 OR task.state = 1)"  # each has an index of its own
 _FAILED_SINCE: Final = (  # what was switched off in between begins anew
     "SELECT min(attempt.started) FROM task CROSS JOIN attempt ON attempt.task = task.id"
     f" WHERE task.lane = ? AND {_OPEN} AND task.attempt > 0 AND attempt.outcome IN ('retry', 'unclear') AND attempt.started >"

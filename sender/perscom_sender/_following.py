@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -46,6 +47,7 @@ _decode = msgspec.json.Decoder(_Envelope).decode
 class _Waiting(msgspec.Struct, frozen=True):
     id: int
     event: int
+    entity: str | None
     told: bytes
     created: int | None
     """In microseconds since 1970; None: the event is not there any more."""
@@ -102,7 +104,11 @@ class Following:
             run = self._store.read(partial(_next, site=self._store.site, after=after))
             if run is None:
                 break
-            tried.append(self._try(run))
+            try:
+                tried.append(self._try(run))
+            except Exception as error:  # noqa: BLE001 - our own fault, for which the others must not wait
+                # Without its text, which may hold a value.
+                tried.append(_Tried(run, "failed", f"the sender raised {type(error).__name__}, which is a mistake in it"))
             after = run.id
         return tried
 
@@ -114,10 +120,8 @@ class Following:
             return _Tried(run, "failed", "the body of its event is not kept any more")
         envelope, told = _decode(run.body), _publish.decode_told(run.told)
         now = _EPOCH + timedelta(microseconds=run.created)
-        changes = envelope.changes if isinstance(envelope.changes, dict) else None
-        context = Context.of(
-            automation.trigger, envelope.data, changes, old=told.old or None, causer=told.causer or None, now=now
-        )
+        data, changes = _object(envelope.data), _object(envelope.changes or {})
+        context = Context.of(automation.trigger, data, changes, old=told.old, causer=told.causer, now=now)
         result = dry_run(automation, context)
         why = _line("; ".join(filter(None, (result.why, *result.unrendered))))
         if result.outcome != "executed":
@@ -131,6 +135,7 @@ class Following:
                 envelope.trace_id,
                 None,
                 max(self._store.tick(), run.created + 1),  # behind it, whichever process published it
+                entity=run.entity,
             )
         except (ValueError, TypeError):
             return _Tried(run, "failed", "no receiver could read what would be sent")
@@ -154,6 +159,11 @@ class Following:
         return kept
 
 
+def _object(value: Any) -> Mapping[Any, Any]:
+    """What was published as an object: PHP writes one with the keys 0 to n-1, or none, as a list."""
+    return value if isinstance(value, dict) else dict(enumerate(value))
+
+
 def _line(text: str) -> str:
     """One line of text: keys of a template may stand in it, as long as they are and with whatever is in them."""
     kept = text if len(text) <= LONGEST_WHY else f"{text[: LONGEST_WHY - 1]}…"
@@ -162,15 +172,15 @@ def _line(text: str) -> str:
 
 def _next(connection: Connection, site: str, after: int) -> _Waiting | None:
     row = connection.execute(
-        f"SELECT run.id, run.event, run.told, event.created, event.request_id, event.body, {COLUMNS} FROM sender_run AS run"
-        " JOIN sender_automation AS a ON a.id = run.automation LEFT JOIN event ON event.id = run.event"
+        f"SELECT run.id, run.event, run.entity, run.told, event.created, event.request_id, event.body, {COLUMNS}"
+        " FROM sender_run AS run JOIN sender_automation AS a ON a.id = run.automation LEFT JOIN event ON event.id = run.event"
         " WHERE run.site = ? AND run.outcome = 'waiting' AND run.id > ? ORDER BY run.id LIMIT 1",
         (site, after),
     ).fetchone()
     if row is None:
         return None
-    number, event, told, created, request_id, body, *rest = row
-    return _Waiting(number, event, told, created, request_id, body, as_automation(rest))
+    number, event, entity, told, created, request_id, body, *rest = row
+    return _Waiting(number, event, entity, told, created, request_id, body, as_automation(rest))
 
 
 def _recipient(connection: Connection, site: str, subscription: int) -> Recipient | None:

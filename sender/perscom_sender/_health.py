@@ -13,7 +13,7 @@ __all__ = ["SILENT_AFTER", "Health", "Standing", "read_health", "read_standing"]
 # A count for each index: history has none of its own.
 _TASKS = "(SELECT count(*) FROM task WHERE lane = s.lane AND state"
 _STANDING = (
-    f"SELECT {_TASKS} = 0 AND behind IS NULL) + {_TASKS} < 2 AND chain IS NOT NULL AND behind = 1) + {_TASKS} = 1),"
+    f"SELECT {_TASKS} = 0 AND behind = 0) + {_TASKS} < 2 AND chain IS NOT NULL AND behind = 1) + {_TASKS} = 1),"
     f" {_TASKS} = 3), s.failures, lane.not_before FROM sender_subscription AS s JOIN lane ON lane.id = s.lane"
     " WHERE s.id = ? AND s.site = ? AND s.removed IS NULL"
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +16,16 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
-from perscom_receiver import AddressGuard, AddressRefused, DeliveryError
+from perscom_receiver import AddressGuard, DeliveryError
 
+from ._http_failure import failure_of
 from .signing import SignedRequest
 from .transport import ANSWER_HEAD, Answer
 
 __all__ = ["AiohttpTransport"]
 
 CONNECT_TIMEOUT: Final = 5.0
-"""Seconds until a connection must stand, TLS included."""
+"""Seconds until a connection must stand, the look-up of its name and TLS included."""
 KEEP_ALIVE: Final = 1.5
 """Seconds that an idle connection is kept. Servers close them after 2 s or more; what is sent at that moment has failed."""
 LARGEST_ANSWER: Final = 2 * 1024 * 1024
@@ -40,15 +40,6 @@ MOST_ADDRESSES: Final = 32
 """Addresses of one name that are tried. Whoever owns a name may give it thousands, and trying them takes time."""
 LOOKUPS: Final = 64
 """Names that are looked up at once. For one that nobody answers for the system waits up to half a minute."""
-_FLAWS: Final = {
-    9: "is not valid yet",
-    10: "has expired",
-    18: "is signed by nobody but itself",
-    19: "leads to nobody who is trusted here",
-    20: "is signed by nobody who is known here, or its server leaves out those in between",
-    62: "is for other names",
-    64: "is for other addresses",
-}
 USER_AGENT: Final = f"perscom-receiver/{version('perscom-receiver')}"
 
 
@@ -66,19 +57,19 @@ class AiohttpTransport:
 
     async def send(self, request: SignedRequest, *, timeout: float) -> Answer:
         """See :class:`~perscom_sender.transport.Transport`."""
-        session = self._session or self._open()
+        session, limits = self._session or self._open(), _limits(timeout)
         try:
             async with session.request(
                 request.method,
                 _url(request.url),
                 data=request.body or None,
                 headers=request.headers,
-                timeout=_limits(timeout),
+                timeout=limits,
                 allow_redirects=False,
             ) as response:
                 return Answer(response.status, response.headers, await _head(response))
         except Exception as error:  # noqa: BLE001 - whatever a hostile answer makes of it, it is one failed try
-            failure = _failure(error, timeout)
+            failure = failure_of(error, limits)
         raise failure  # out here, where no exception is being handled: it must not become the context of this one
 
     def _open(self) -> aiohttp.ClientSession:
@@ -203,41 +194,3 @@ async def _head(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         head += chunk[: ANSWER_HEAD - len(head)]
     return bytes(head)
-
-
-def _failure(error: Exception, timeout: float) -> DeliveryError:
-    """The same in words that hold no address: of the exception only codes are used, and the name of its class."""
-    match error:
-        case DeliveryError():
-            return error
-        case aiohttp.ConnectionTimeoutError():
-            return DeliveryError(f"no connection stood within {min(CONNECT_TIMEOUT, timeout):g} s", kind="timeout")
-        case TimeoutError():
-            return DeliveryError(f"no whole answer came within {timeout:g} s", kind="timeout")
-        case aiohttp.ClientConnectorCertificateError():
-            return DeliveryError(f"its certificate {_flaw(error.certificate_error)}; nothing was sent", kind="tls")
-        case aiohttp.ClientConnectorSSLError():
-            reason = getattr(error.os_error, "reason", None) or "no reason was given"
-            return DeliveryError(f"no TLS connection stood ({reason}); nothing was sent. Does it speak https?", kind="tls")
-        case aiohttp.ClientConnectorDNSError():
-            return DeliveryError("its name has no address", kind="dns")
-        case aiohttp.ClientConnectorError(os_error=AddressRefused()):
-            return DeliveryError(
-                "it leads into a private network; nothing was sent. If that is meant, name the network in allow=",
-                kind="address",
-            )
-        case aiohttp.ClientConnectorError():
-            number = error.os_error.errno  # None for several addresses with several reasons
-            return DeliveryError(f"it could not be reached{f': {os.strerror(number)}' if number else ''}", kind="connect")
-        case aiohttp.InvalidURL():
-            return DeliveryError("its address is written in a way that no request is made to; nothing was sent", kind="address")
-        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError() | OSError():
-            return DeliveryError("it closed the connection before the answer was whole", kind="closed")
-        case _:
-            return DeliveryError(f"its answer is no HTTP that can be read ({type(error).__name__})", kind="protocol")
-
-
-def _flaw(error: Exception) -> str:
-    """What is wrong with a certificate, by the number that OpenSSL has for it."""
-    code = getattr(error, "verify_code", 0)
-    return _FLAWS.get(code, f"is not right (OpenSSL's error {code})")

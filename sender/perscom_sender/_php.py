@@ -114,11 +114,16 @@ def calculated(operator: str, left: object, right: object) -> int | float:
         case "/":
             return one // other if isinstance(one, int) and isinstance(other, int) and one % other == 0 else one / other
         case "//":
-            return math.floor(one / other)
+            return _whole(math.floor(one / other))
         case "%":
-            whole, by = int(one), int(other)
+            whole, by = _whole(one), _whole(other)
             return -(-whole % abs(by)) if whole < 0 else whole % abs(by)
     return _power(one, other)
+
+
+def _whole(value: int | float) -> int:
+    """PHP's ``(int)``."""
+    return int(value) if _INT_MIN <= value <= _INT_MAX else 0
 
 
 def _power(base: int | float, exponent: int | float) -> int | float:

@@ -134,9 +134,9 @@ def insert(connection: Connection, queue: Queue, event: Draft, now: float, recip
         queue.enqueue(connection, one.lane, number, due=now, chain=event.entity if one.ordered else None)
     if recipients is None and event.told is not None:
         connection.execute(
-            "INSERT INTO sender_run (site, automation, event, at, told) SELECT site, id, ?, ?, ? FROM sender_automation"
-            " WHERE site = ? AND trigger = ? AND enabled = 1 ORDER BY priority DESC, id",
-            (number, now, event.told, queue.site, event.name),
+            "INSERT INTO sender_run (site, automation, event, entity, at, told) SELECT site, id, ?, ?, ?, ?"
+            " FROM sender_automation WHERE site = ? AND trigger = ? AND enabled = 1 ORDER BY priority DESC, id",
+            (number, event.entity, now, event.told, queue.site, event.name),
         )
     return number
 

@@ -55,7 +55,7 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         # body does not tell, as JSON, until it has run; `sent` the event that was sent.
         """CREATE TABLE sender_run (
             id INTEGER PRIMARY KEY, site TEXT NOT NULL, automation INTEGER NOT NULL REFERENCES sender_automation (id),
-            event INTEGER NOT NULL, at DOUBLE PRECISION NOT NULL, outcome TEXT NOT NULL DEFAULT 'waiting',
+            event INTEGER NOT NULL, entity TEXT, at DOUBLE PRECISION NOT NULL, outcome TEXT NOT NULL DEFAULT 'waiting',
             why TEXT NOT NULL DEFAULT '', told BLOB, sent INTEGER)""",
         "CREATE INDEX sender_run_automation ON sender_run (automation, id)",
         "CREATE INDEX sender_run_event ON sender_run (event, id)",

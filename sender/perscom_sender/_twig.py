@@ -141,7 +141,7 @@ def _split(value: object, delimiter: object, limit: object = None) -> list[str]:
     if not between:
         spend(len(whole))
         each_time = max(most or 1, 1)
-        return [whole[at : at + each_time] for at in range(0, len(whole), each_time)]
+        return [""] if not whole else [whole[at : at + each_time] for at in range(0, len(whole), each_time)]
     search(whole, between)
     spend(whole.count(between))
     if most is None or most > 0:

@@ -24,7 +24,7 @@ def joined(*values: object) -> str:
 
 
 def is_in(needle: object, haystack: object) -> bool:
-    """``needle in haystack``: a part of a text, or one of the values of a list or an object; in anything else there is nothing."""
+    """``needle in haystack``: a part of a text, or one of the values of a list or an object. In anything else is nothing."""
     if isinstance(haystack, str):
         return isinstance(needle, str | int | float) and _contains(haystack, text(needle))
     values = _values(haystack)

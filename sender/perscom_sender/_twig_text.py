@@ -20,6 +20,7 @@ _not_in_javascript = re.compile(r"[^a-zA-Z0-9,._]")
 _ATTRIBUTE = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 _not_in_attributes = re.compile(r"[^a-zA-Z0-9,.\-_]")
 _not_in_css = re.compile(r"[^a-zA-Z0-9]")
+_NO_TAGS = (("<!--", "-->"), ("<?", "?>"), ("<!", ">"))
 _WITHIN_WORDS = frozenset("'.:·‧․‘’︓﹕．＇：·")
 """Marks that Unicode lets stand inside a word: ``O'brien`` is one word to PHP."""
 
@@ -84,7 +85,7 @@ def trimmed(text: str, letters: str | None, side: str) -> str:
 
 def replaced(text: str, pairs: Mapping[str, str], grown: Callable[[int], None]) -> str:
     """Each key by its value, the longest key first; what was put in is not looked at again. ``grown`` hears of each length."""
-    written, at = [], 0
+    written, at = list[str](), 0
     found = [(text.find(key), -len(key), key) for key in pairs if key and key in text]
     heapify(found)
     while found:
@@ -108,9 +109,9 @@ def striptags(text: str) -> str:
         if depth == 0:
             if letter != "<" or text[at + 1 : at + 2].isspace():
                 written.append(letter)
-            elif text.startswith("<!--", at):
-                end = text.find("-->", at + 4)
-                at = len(text) if end < 0 else end + 2
+            elif closing := next((end for begin, end in _NO_TAGS if text.startswith(begin, at)), ""):
+                end = text.find(closing, at + 2)
+                at = len(text) if end < 0 else end + len(closing) - 1
             else:
                 depth = 1
         elif within:

@@ -7,6 +7,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -252,6 +253,52 @@ def test_a_changed_event_says_what_changed_and_when_it_is(changes: object, wante
         Text(" to "),
         Time(datetime(2026, 3, 14, 1, 40, 24, tzinfo=UTC), shown="2026-03-14 01:40 UTC"),
     )
+
+
+def test_an_event_of_one_day_shows_that_day_once() -> None:
+    data = GATE | {"starts": "2026-03-13T19:00:00Z", "ends": "2026-03-13T23:30:00Z"}
+    message = rendered("event.created", data, [])
+    assert message.fields[0].value == (
+        Time(datetime(2026, 3, 13, 19, tzinfo=UTC), shown="2026-03-13 19:00 UTC"),
+        Text(" to "),
+        Time(datetime(2026, 3, 13, 23, 30, tzinfo=UTC), "time", shown="23:30"),
+    )
+    berlin = render(event("event.created", data, []), timezone=ZoneInfo("Europe/Berlin"))
+    assert berlin is not None
+    assert plain(berlin.fields[0].value) == "2026-03-13 20:00 CET to 2026-03-14 00:30 CET"
+
+
+def moved(*told: Event, changes: object = (("starts", "x"),), **data: object) -> dict[str, str]:
+    """The times that are told of the event when it is moved, by what stands in front of them."""
+    change = event("event.updated", GATE | data, dict(changes), created="2026-03-02T19:00:00Z")  # type: ignore[call-overload]
+    message = render(change, told=told)
+    assert message is not None
+    return {field.name: plain(field.value) for field in message.fields if "time" in field.name}
+
+
+def test_a_moved_event_tells_from_when_as_far_as_readers_were_told() -> None:
+    new = "2026-03-13 23:40 UTC to 2026-03-14 01:40 UTC"
+    planned = event("event.created", GATE | {"starts": "2026-03-10T19:00:00Z", "ends": None}, [])
+    before = event("event.updated", {"id": 1664, "starts": "2026-03-11T19:00:00Z"}, [], created="2026-03-02T18:30:00Z")
+    assert moved() == {"New time": new}
+    assert moved(planned) == {"Previous time": "2026-03-10 19:00 UTC", "New time": new}
+    assert moved(before, planned) == {"Previous time": "2026-03-11 19:00 UTC", "New time": new}
+    assert moved(planned, changes={"ends": "x"}.items()) == {"Previous time": "2026-03-10 19:00 UTC", "New time": new}
+    assert moved(planned, changes={"location": "x"}.items()) == {}
+
+
+def test_what_tells_of_another_event_or_of_later_or_nothing_is_no_old_time() -> None:
+    told = [
+        event("event.created", GATE | {"id": 9, "starts": "2026-03-10T19:00:00Z"}, []),
+        event("calendar.created", GATE | {"starts": "2026-03-10T19:00:00Z"}, []),
+        event("event.updated", GATE | {"starts": "2026-03-10T19:00:00Z"}, [], created="2026-03-02T19:00:01Z"),
+        event("event.created", GATE, []),
+        event("event.created", {"id": "1664", "starts": "2026-03-10T19:00:00Z"}, None),
+        event("event.created", {"id": 1664, "starts": ["odd"], "ends": {}}, []),
+        event("event.created", [], None),
+    ]
+    for one in told:
+        assert moved(one) == {"New time": "2026-03-13 23:40 UTC to 2026-03-14 01:40 UTC"}
 
 
 def test_changed_reminders_are_not_told() -> None:

@@ -59,7 +59,7 @@ EXPENSIVE = {
     "big": "<" * 100_000,
     "big2": "<" * 100_000 + "b",
     "mask": "".join(map(chr, range(0x4E00, 0x9000))) * 4 + "<",
-    "format": "c" * 200_000,
+    "format": "c" * 400_000,
     "same": "a" * 2499,
     "nearly": "a" * 600 + "b" + "a" * 600,
     "numbers": ["1" * 300] * 2000,
@@ -102,8 +102,8 @@ def test_a_run_as_large_as_a_person_writes_is_no_problem() -> None:
 
 # What a source may reach.
 
-PRIVATE = "the-private-value"
-SECRET_OF_PYTHON = "an-attribute-of-python"
+PRIVATE = "the_private_value"
+SECRET_OF_PYTHON = "an_attribute_of_python"
 
 
 class Trap(dict[str, Any]):
@@ -262,6 +262,14 @@ def tried(setting: dict[str, Any]) -> None:
 
 @settings(deadline=None, max_examples=400)
 @given(EXPRESSIONS)
+@example("model.secret")
+@example("causer['secret']")
+@example("model['rank']['sec' ~ 'ret']")
+@example("([model]|first).secret")
+@example("model.reveal")
+@example("model[model.rank.name] == 1")
+@example("causer['name']['x'] == model[causer['name']]")
+@example("model.name|date ~ model.name|round(causer.name)")
 @example("model.__class__.__mro__[1].__subclasses__()")
 @example("'{0.__class__}'.format(now)")
 @example("model.reveal() or model.secret or model['secret']")

@@ -215,6 +215,10 @@ def test_tags_and_operators_mean_what_they_mean_in_twig(source: str, text: str) 
             "{{ 'a > b <br'|striptags|raw }} {{ '<<b>>c'|striptags }} {{ '5 < 6 and 7 > 3'|striptags|raw }}",
             "a > b  c 5 < 6 and 7 > 3",
         ),
+        (
+            "{{ 'a<!-->b<? c > d ?>e<!f<g>h'|striptags }} {{ ''|split('')|length }} {{ 1e300 // 7 }}",
+            "abeh 1 0",
+        ),
         ('{{ "o\'brien of the 1st ann-marie"|title|raw }}', "O'brien Of The 1St Ann-Marie"),
         (
             "{{ '  a b '|trim }}.{{ 'xxaxx'|trim('x') }}.{{ '1.500'|trim('0', 'right') }}.{{ ' a'|trim(side='left') }}",
@@ -301,6 +305,10 @@ def test_a_backslash_takes_the_meaning_from_a_letter_of_a_format() -> None:
         "{{ model.name.upper() }}",
         "{{ _set }}",
         "{{ cycler }}{{ lipsum() }}",
+        "{{ max(*model.tags) }}",
+        "{{ model.name|nl2br(lipsum()) }}",
+        "{{ now.format(*model.tags) }}",
+        "{{ 1 in [1] in [2] }}",
         "{% if model.id %}{{ 1|nope }}{% endif %}",
     ],
 )

@@ -21,20 +21,21 @@ from sending import SECRET, running, until
 from perscom_receiver import AddressGuard, DeliveryError
 from perscom_sender import Attempt, Sender, _http
 from perscom_sender._http import AiohttpTransport, _Connection
+from perscom_sender.signing import SignedRequest
 
 Make = Callable[..., Sender]
 
 WITHIN = 0.5
 """Seconds that a try has."""
 PRIVATE = "token-7f3a"
-"""What stands in the address and in the body, and must not stand in a log."""
+"""What stands in the address, in the body and in answers, and must not stand in a log."""
 CLOSED = "it closed the connection before the answer was whole"
 HINTS = "it answered with 1xx again and again"
 NO_HTTP = "its answer is no HTTP that can be read"
 TOO_LONG = "it answered with more than 2 MiB; is it the right address?"
 TOO_LATE = f"no whole answer came within {WITHIN} s"
 GIGABYTE = b"Content-Length: 1000000000\r\n\r\n"
-PAGE = b"x" * 65_536
+PAGE = (PRIVATE.encode() * 7000)[:65_536]
 BOMB = gzip.compress(bytes(50_000_000))
 
 FAULTS: dict[str, tuple[Misbehaving, str, str]] = {
@@ -58,7 +59,9 @@ FAULTS: dict[str, tuple[Misbehaving, str, str]] = {
     "a gigabyte that is an error": (floods(b"HTTP/1.1 500 Oh\r\n" + GIGABYTE, PAGE), "protocol", TOO_LONG),
     "endless extensions of a chunk": (floods(CHUNKED + b"1;", PAGE), "protocol", TOO_LONG),
     "endless empty lines": (floods(b"", b"\r\n" * 32_768), "protocol", TOO_LONG),
-    "10 000 headers": (says(OK, *[b"X-%d: y\r\n" % n for n in range(10_000)], b"\r\n"), "protocol", NO_HTTP),
+    "10 000 headers": (
+        says(OK, *[b"X-%d: y\r\n" % n for n in range(10_000)], b"\r\n"), "protocol", f"{NO_HTTP}: Too many headers received",
+    ),
     "endless headers": (floods(OK, b"X: y\r\n" * 10_000), "protocol", NO_HTTP),
     "an endless header": (floods(OK + b"X: ", PAGE), "protocol", NO_HTTP),
     "endless headers without a line": (floods(OK, PAGE), "protocol", NO_HTTP),
@@ -67,7 +70,7 @@ FAULTS: dict[str, tuple[Misbehaving, str, str]] = {
     "endless noise": (floods(b"", bytes(range(256)) * 256), "protocol", NO_HTTP),
     "1xx without end": (floods(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), "protocol", HINTS),
     "1xx without end, slowly": (says(*[b"HTTP/1.1 102 Processing\r\n\r\n"] * 99, pause=0.005), "protocol", HINTS),
-    "another protocol": (says(b"220 mail.example ESMTP\r\n"), "protocol", NO_HTTP),
+    "another protocol": (says(b"220 token-7f3a ESMTP\r\n"), "protocol", NO_HTTP),
     "HTTP/0.9": (says(b"<html>hello</html>"), "protocol", NO_HTTP),
     "HTTP/2": (says(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + bytes(18)), "protocol", NO_HTTP),
     "HTTP/9.9": (says(b"HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n"), "protocol", NO_HTTP),
@@ -273,10 +276,36 @@ def test_a_connection_that_was_kept_and_ends_is_one_failed_try_too(sender: Sende
     asyncio.run(main())
 
 
+def test_a_limit_of_more_than_5_s_is_kept_to_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiohttp rounds those up to whole seconds of its clock, if it is let."""
+
+    async def main() -> None:
+        loop, set_for = asyncio.get_running_loop(), list[float]()
+        call_at = loop.call_at
+
+        def watched(when: float, *rest: Any, **more: Any) -> asyncio.TimerHandle:
+            set_for.append(when - loop.time())
+            return call_at(when, *rest, **more)
+
+        monkeypatch.setattr(loop, "call_at", watched)
+        transport = AiohttpTransport(AddressGuard(allow=["127.0.0.1"]))
+        async with FaultServer(never) as server:
+            request = SignedRequest(method="POST", url=server.url, headers={}, body=b"{}")
+            sending = asyncio.create_task(transport.send(request, timeout=30.25))
+            await until(lambda: server.connections)
+            sending.cancel()
+            await asyncio.wait([sending])
+            await transport.close()
+        assert [seconds for seconds in set_for if seconds > 30] == [pytest.approx(30.25, abs=0.05)]
+
+    asyncio.run(main())
+
+
 FLOODED = """
 import asyncio, resource, sys
 from perscom_receiver import AddressGuard, DeliveryError
 from perscom_sender._http import AiohttpTransport, _Connection
+from perscom_sender.signing import SignedRequest
 from perscom_sender.signing import SignedRequest
 
 async def main(url):

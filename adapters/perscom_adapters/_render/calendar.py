@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from msgspec.structs import replace
 
 from perscom_adapters._message import Field, Inline, Message, safe_url
@@ -12,8 +10,6 @@ from .parts import byline, facts, message, phrase, quoted_text
 from .row import Row
 
 __all__ = ["calendar", "event"]
-
-_DAY = timedelta(days=1)
 
 
 def calendar(row: Row) -> Message:
@@ -91,7 +87,7 @@ def _span(row: Row) -> tuple[Inline, ...] | None:
     begin = row.time(starts, "date" if all_day else "datetime")
     if ends is None or ends <= starts or (all_day and ends.date() == starts.date()):
         return (begin,)
-    if not all_day and ends - starts < _DAY:  # which day that is in a reader's time zone, only the platform knows
+    if not all_day and row.time(starts, "date").shown == row.time(ends, "date").shown:
         return phrase(row, "value.hours", starts=begin, ends=row.time(ends, "time"))
     return phrase(row, "value.span", starts=begin, ends=row.time(ends, begin.style))
 
