@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def names(blocks: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.chdir(tmp_path)
     Path("page.py").write_text("\n".join(block.text for block in blocks(PAGE, "python")), encoding="utf-8")
     names = runpy.run_path("page.py")
-    assert capsys.readouterr().out == "08:00:00 08:00:10 08:01:50\n"
+    assert capsys.readouterr().out == "08:00:00 08:00:10 08:01:50\nexecuted {'title': 'O&#039;Brien: 6'}\n"
     return names
 
 
@@ -66,7 +67,18 @@ def test_its_defaults_are_those_of_the_code(blocks: Any) -> None:
     assert breaking.disable_after == 5 * 86_400
 
 
-def test_the_automation_of_the_page_says_what_the_page_says(names: dict[str, Any]) -> None:
-    dry = names["dry"]
-    assert dry.outcome == "executed"
-    assert dry.data == {"title": "O&#039;Brien: 6 to 7", "at": "9 Mar 2026"}
+def test_the_automation_of_the_page_runs_and_is_in_the_log(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    sender: Sender = names["sender"]
+
+    async def main() -> None:
+        async with Endpoint() as endpoint:
+            number = names["promotions"](sender.subscriptions.add(endpoint.url, SECRET).id)
+            event: int = await names["promote"]({"id": 7, "name": "O'Brien", "approved": True}, {"id": 1})
+            async with running(sender):
+                await until(lambda: endpoint.requests)
+            assert json.loads(endpoint.requests[0][1])["data"]["title"] == "O&#039;Brien: 6 to 7"
+            names["runs"](event)
+            assert capsys.readouterr().out == f"{number} executed  {event + 1}\n"
+
+    asyncio.run(main())
+    sender.close()

@@ -209,6 +209,15 @@ class TestRunning:
 
         asyncio.run(main())
 
+    def test_what_it_sends_stands_in_the_order_of_its_event(self, sender: Sender, path: Path) -> None:
+        ordered = sender.subscriptions.add(URL, SECRET, ordered=True, enabled=False).id
+        sender.automations.add("order.paid", subscription=ordered, template={"paid": "yes"})
+        sender.publish_blocking("order.paid", {"id": 7})
+        sender.publish_blocking("order.paid", {"id": 8}, entity="customer/3")
+        run_all(sender)
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT chain FROM task ORDER BY id").fetchall() == [("order/7",), ("customer/3",)]
+
     def test_without_old_values_and_causer_they_know_what_is_published_and_when(
         self, sender: Sender, path: Path, clock: Clock, website: int
     ) -> None:
@@ -343,6 +352,38 @@ class TestOutbox:
             ({"was": "6", "by": "Okafor", "of": "App\\Models\\User 7"}, "the request")
         ] * 2
         assert len(sender.automations.runs()) == 2
+
+    def test_rows_that_hold_something_else_are_dropped_and_hold_up_nothing(
+        self, sender: Sender, path: Path, website: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Written by hand, or by a program in another language."""
+        sender.automations.add("order.paid", subscription=website)
+        body, told = ',"request_id":null,"trace_id":null,"data":{"id":7},"changes":null}', '{"old":null,"causer":null}'
+        with closing(sqlite3.connect(path)) as connection:
+            for number, row in enumerate(
+                [
+                    (START * 1e6, body, told),  # as texts: an event all the same
+                    ("yesterday", body, told),
+                    (2**62, body, told),
+                    (START * 1e6, "{", told),
+                    (START * 1e6, body, "{"),
+                    (START * 1e6, body, '{"old":7,"causer":[]}'),
+                ]
+            ):
+                connection.execute(
+                    "INSERT INTO perscom_outbox (site, key, name, created, body, told) VALUES ('sender/default', ?, 'order.paid', ?, ?, ?)",
+                    (f"k{number}", *row),
+                )
+            sender.publish_in(connection, "order.paid", {"id": 8})
+            connection.commit()
+
+        async def main() -> None:
+            async with running(sender):
+                await until(lambda: len(sender.automations.runs(outcome="executed")) == 2)
+
+        asyncio.run(main())
+        assert caplog.text.count("is no event and is dropped") == 5
+        assert [body["data"]["id"] for body in sent(path, website)] == [7, 8]
 
     def test_what_is_told_to_them_must_be_json(self, sender: Sender) -> None:
         with closing(sqlite3.connect(":memory:")) as connection:

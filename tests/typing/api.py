@@ -91,7 +91,7 @@ from perscom_receiver import (
 from perscom_receiver.queue import Claim, Connection, Database, Queue, Restored
 from perscom_receiver.testing import make_event, sample, signed_request
 from perscom_receiver.testing.queue_suite import QueueSuite, Store
-from perscom_sender import Answer, Attempt, Breaking, Delivery, Schedule, Sender, SignedRequest, Subscription
+from perscom_sender import Answer, Attempt, Automation, Breaking, Delivery, Run, Schedule, Sender, SignedRequest, Subscription
 
 body = b"{}"
 
@@ -384,6 +384,9 @@ assert_type(
 assert_type(sender.log.attempts(1), list[Attempt])
 assert_type(sender.log.deliveries(state="failed"), list[Delivery])
 sender.log.deliveries(state="lost")  # type: ignore[arg-type]
+assert_type(sender.automations.add("user.updated", subscription=1, template={"id": "{{ model.id }}"}), Automation)
+assert_type(sender.automations.runs(event=1, outcome="failed"), list[Run])
+sender.automations.runs(outcome="lost")  # type: ignore[arg-type]
 Delivery().state = "waiting"  # type: ignore[call-arg, misc]
 
 

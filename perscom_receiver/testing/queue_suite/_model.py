@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ...queue import Group, Result, State, Task
+from ._desk import LEASE
 from ._store import Handle
 
 __all__ = ["LANES", "RESULTS", "KnownLane", "KnownTask", "Leased", "Model", "Worker"]
@@ -17,10 +19,18 @@ RESULTS = {
     "pause": Result(state=State.WAITING, outcome="permanent", pause="The webhook is gone."),
     "dead": Result(state=State.DEAD, outcome="rejected"),
     "tired": Result(state=State.DONE, outcome="done"),
+    "slow": Result(state=State.DONE, outcome="done", pace="chat/"),
 }
 LONGEST_WINDOW = 86_400.0
-LANES = {"one": (1, True), "two": (2, False), "three": (3, True)}
-"""Width, and whether what is unclear is repeated."""
+FEW = 10
+TAKES_TURNS = 0.001
+LANES: dict[str, dict[str, Any]] = {
+    "one": {"width": 1, "pace": "chat/room/"},
+    "two": {"width": 2, "repeat_unclear": False},
+    "three": {"width": 3, "late": LEASE},
+    "four": {"width": 2, "repeat_unclear": False, "pace": "chat/room/"},
+}
+"""Settings of lanes, as ``Queue.lane`` takes them."""
 
 
 Leased: TypeAlias = tuple[tuple[tuple[int, int], ...], bool, float | None]
@@ -41,6 +51,7 @@ class KnownTask:
     log: list[tuple[int, float, str]] = field(default_factory=list)
     group: tuple[str, int] | None = None
     """Its key, and when the first of it was created, in microseconds."""
+    chain: str | None = None
 
     def end(self, outcome: str) -> None:
         self.lease = None
@@ -52,7 +63,9 @@ class KnownTask:
 class KnownLane:
     id: int
     width: int
-    repeat_unclear: bool
+    repeat_unclear: bool = True
+    pace: str | None = None
+    late: float | None = None
     paused: bool = False
     rests_until: float = 0.0
 
@@ -67,7 +80,7 @@ class Worker:
 
 
 class Model:
-    """The queue as a reader of its documentation has it in mind: two dicts, no transactions, no ``ready``."""
+    """The queue as a reader of its documentation has it in mind: two dicts, no transactions, no ``ready``, no ``behind``."""
 
     def __init__(self) -> None:
         self.tasks: dict[int, KnownTask] = {}
@@ -75,6 +88,14 @@ class Model:
 
     def of(self, lane: str, state: State) -> list[KnownTask]:
         return [task for task in self.tasks.values() if task.lane == lane and task.state is state]
+
+    def in_front(self, lane: str) -> list[tuple[int, KnownTask]]:
+        """What waits in the lane and may be claimed: of each chain the earliest, if none is leased."""
+        found = [(id_, task) for id_, task in self.tasks.items() if task.lane == lane and task.state < State.DONE]
+        fronts: dict[str | None, int] = {}
+        for id_, task in sorted(found, key=lambda one: (one[1].state is State.WAITING, one[0])):
+            fronts.setdefault(task.chain, id_)
+        return [(id_, one) for id_, one in found if one.state is State.WAITING and one.chain in (None, *chains_of(id_, fronts))]
 
     def join(
         self, lane: str, group: Group, created: int, due: float, more: dict[int, KnownTask]
@@ -108,59 +129,39 @@ class Model:
         leased = self.of(lane, State.LEASED)
         room = len(leased) < self.lanes[lane].width
         return [task.lease for task in leased if task.lease is not None] + (
-            [task.due for task in self.of(lane, State.WAITING)] if room else []
+            [task.due for _, task in self.in_front(lane)] if room else []
         )
 
+    def may_give(self, lane: str, now: float) -> bool:
+        """Whether nothing keeps the lane from giving tasks: no pause, no rest, nobody else at its pace."""
+        known = self.lanes[lane]
+        others = [name for name, other in self.lanes.items() if known.pace is not None and other.pace == known.pace]
+        at_its_pace = [task for name in others if name != lane for task in self.of(name, State.LEASED)]
+        return not known.paused and known.rests_until <= now and not any((task.lease or 0) > now for task in at_its_pace)
+
     def claimable(self, lane: str, now: float) -> bool:
-        known = self.lanes[lane]
-        return not known.paused and known.rests_until <= now and any(moment <= now for moment in self.moments(lane))
+        return self.may_give(lane, now) and any(moment <= now for moment in self.moments(lane))
 
-    def claim(self, lane: str, now: float, until: float, n: int) -> list[Leased]:
-        """What a claim on this lane leases."""
-        known = self.lanes[lane]
-        for task in self.of(lane, State.LEASED):
-            if task.lease is not None and task.lease <= now:
-                task.end("unclear")
-                put_aside = task.started is not None and not known.repeat_unclear
-                task.state = State.DEAD if put_aside else State.WAITING
-        room = max(0, min(n, known.width - len(self.of(lane, State.LEASED))))
-        due = sorted((task.due, id_) for id_, task in self.tasks.items() if task in self.of(lane, State.WAITING))
-        leased = []
-        for id_ in [id_ for moment, id_ in due if moment <= now][:room]:
-            members = self.together(self.tasks[id_], State.WAITING)
-            if (id_, self.tasks[id_]) not in members:
-                continue  # leased with its group just now
-            starts = [started for _, task in members for _, started, outcome in task.log if outcome != "permanent"]
-            unclear = any(task.started is not None for _, task in members)
-            for _, task in members:
-                task.state, task.attempt, task.lease, task.started = State.LEASED, task.attempt + 1, until, None
-            leased.append((tuple((one, task.attempt) for one, task in members), unclear, min(starts, default=None)))
+    def claim(
+        self, lanes: Sequence[str], now: float, until: float, n: int, begun: float | None
+    ) -> dict[str, list[Leased]]:
+        """What a claim on these lanes leases: what has waited for long together, of the rest even shares."""
+        for lane in lanes:
+            self._take_back(lane, now)
+        rooms = {lane: max(0, self.lanes[lane].width - len(self.of(lane, State.LEASED))) for lane in lanes}
+        leased: dict[str, list[Leased]] = {lane: [] for lane in lanes}
+        open_ = []
+        for lane in filter(rooms.__getitem__, lanes):
+            late = self.lanes[lane].late
+            waiting = [] if late is None else self._due(lane, now - late)
+            if len(waiting) > FEW:
+                leased[lane].append(self._lease(waiting, until, begun))
+            else:
+                open_.append(lane)
+        share = (n - len(rooms) + len(open_) + list(rooms.values()).count(0)) // max(1, len(open_))
+        for lane in open_:
+            for id_, task in self._due(lane, now)[: min(share, rooms[lane])]:
+                members = self.together(task, State.WAITING)
+                if (id_, task) in members:  # it was not leased with its group just now
+                    leased[lane].append(self._lease(members, until, begun))
         return leased
-
-    def settle(self, task: Task, how: str, at: float) -> None:
-        known = [self.tasks[one.id] for one in task.all if self.newest(one)]
-        for one in known:
-            self._settle(one, how, at)
-        for one in known if how == "retry" else ():
-            for _, waits in self.together(one, State.WAITING):
-                waits.due = at
-
-    def _settle(self, task: KnownTask, how: str, at: float) -> None:
-        lane, result = self.lanes[task.lane], RESULTS[how]
-        task.end(result.outcome)
-        task.state, task.started = result.state, None
-        if how == "retry":
-            task.due = at
-        elif how in ("hold", "tired"):
-            lane.rests_until = max(lane.rests_until, at)
-        elif how == "pause":
-            lane.paused = True
-
-    def bound(self, latest: float) -> None:
-        for lane in self.lanes.values():
-            lane.rests_until = min(lane.rests_until, latest)
-        for task in self.tasks.values():
-            if task.state is State.WAITING:
-                task.due = latest if task.due > latest + (LONGEST_WINDOW if task.group else 0) else task.due
-            elif task.state is State.LEASED and task.lease is not None:
-                task.lease = min(task.lease, latest)
