@@ -1,31 +1,31 @@
-"""The database: one SQLite file, one writer thread per process, grouped commits.
+"""The database: one SQLite file or one PostgreSQL, one writer thread per process, grouped commits.
 
-Everything that changes the file is a closure given to :meth:`Database.submit`. The writer thread runs all that wait in one
+Everything that changes it is a closure given to :meth:`Database.submit`. The writer thread runs all that wait in one
 transaction and resolves them after the commit, so that a hundred callers share one sync of the disk. Several processes may use
-one file: a file lock queues them fairly, where SQLite's own busy handler sleeps and starves (up to 0.9 s were measured).
+one database. In front of a file a lock queues them fairly, where SQLite's own busy handler sleeps and starves (up to 0.9 s were
+measured); in PostgreSQL they work side by side.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ._backup import back_up
 from ._errors import ConfigurationError
-from ._files import Progress, open_connection, rewrite
 from ._migrations import MIGRATIONS
-from ._restore import Restored, restore
-from ._trouble import as_unavailable
+from ._store import Reader, store_at
 from ._write import Connection, Write, no_commit, too_late
 from ._writer import Writer
+
+if TYPE_CHECKING:
+    from ._files import Progress
+    from ._restore import Restored
 
 __all__ = ["Connection", "Database"]
 
@@ -33,26 +33,39 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """One SQLite file in WAL mode with ``synchronous=FULL``: what was committed survives a power cut.
+    """One SQLite file, by its path, or one PostgreSQL database, ``"postgresql://user@host/name"``: what was committed survives a
+    power cut.
 
     Nothing is opened before the first use, and each process opens its own, so an object made or used before a fork may be used
-    after it (``gunicorn --preload``): a fork closes the file first. Safe for threads. The schema is brought up to date at first
-    use: an older file is copied beside itself before it is changed; a newer one is refused with ConfigurationError.
+    after it (``gunicorn --preload``): a fork closes the database first. Safe for threads. The schema is brought up to date at
+    first use: an older file is copied beside itself before it is changed; a newer schema is refused with ConfigurationError.
+
+    PostgreSQL needs the extra ``postgres``; without it, and for an address that is none, ConfigurationError is raised.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-        if os.fspath(path) in ("", ":memory:"):
-            raise ConfigurationError("The database needs a file on a real disk: events in memory are lost with the process.")
-        self.path = Path(path).absolute()
-        self._migrations = migrations
+        self._store = store_at(path, migrations)
         self._lock = threading.Lock()
         self._writer: Writer | None = None
         self._read_lock = threading.Lock()
         self._aside_lock = threading.Lock()  # held while the file is open otherwise: copied, rewritten, or about to be closed
-        self._reader: sqlite3.Connection | None = None
+        self._reader: Reader | None = None
         self._reading: ThreadPoolExecutor | None = None
         self._listeners: list[Callable[[], None]] = []
+        self._unhear: Callable[[], None] | None = None
         _databases.add(self)
+
+    @property
+    def name(self) -> str:
+        """For people: the name of the file, or the address without the password."""
+        return self._store.name
+
+    @property
+    def path(self) -> Path:
+        """The file. Raises ConfigurationError where there is none."""
+        if self._store.path is None:
+            raise ConfigurationError(f"{self.name} is no file.")
+        return self._store.path
 
     def submit(self, work: Callable[[Connection], _T], *, wake: bool = False, size: int = 0) -> Future[_T]:
         """Queue ``work`` for the writer thread. The future has its result once that is committed.
@@ -68,7 +81,8 @@ class Database:
     def _put(self, write: Write) -> Write:
         with self._lock:
             if self._writer is None or not self._writer.put(write):
-                self._writer = Writer(self.path, self._migrations, self._listeners, write)
+                self._writer = Writer(self._store, self._listeners, write)
+                self._hear()
         return write
 
     def write(self, work: Callable[[Connection], _T], *, wake: bool = False, timeout: float | None = None, size: int = 0) -> _T:
@@ -97,13 +111,13 @@ class Database:
     def read(self, work: Callable[[Connection], _T]) -> _T:
         """Run ``work`` on a connection that cannot write and sees what is committed. Blocks for as long as the query takes.
 
-        Raises what ``work`` raises, or Unavailable when the file cannot be read.
+        ``work`` may be run twice, as in :meth:`submit`. Raises what it raises, or Unavailable when the database cannot be read.
         """
-        with self._read_lock, _translated():
+        with self._read_lock:
             if self._reader is None:
-                self.write(_nothing)  # so that the file is there and up to date
-                self._reader = open_connection(self.path, readonly=True)
-            return work(self._reader)
+                self.write(_nothing)  # so that the database is there and up to date
+                self._reader = self._store.reader()
+            return self._reader.read(work)
 
     async def aread(self, work: Callable[[Connection], _T]) -> _T:
         """Like :meth:`read`, in a thread of the database: all those of the event loop may hang in what others do there."""
@@ -117,12 +131,24 @@ class Database:
             del reading  # as above
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have ``listener`` called (in the writer thread) after each commit with ``wake``. Returns a function that ends it.
+        """Have ``listener`` called (in a thread of the database) after each commit with ``wake``. Returns a function that ends it.
 
-        Only commits of this process are told: a hint that may be missed, never the only way to learn of work.
+        With a file, only commits of this process are told; with PostgreSQL, those of others too. It is a hint that may be missed,
+        never the only way to learn of work.
         """
-        self._listeners.append(listener)
+        with self._lock:
+            self._listeners.append(listener)
+            self._hear()
         return lambda: self._listeners.remove(listener)
+
+    def _hear(self) -> None:
+        """Hear of the commits of others, as long as the database is open and somebody listens."""
+        if self._writer is not None and self._listeners and self._unhear is None:
+            self._unhear = self._store.hear(self._heard)
+
+    def _heard(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
 
     def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
         """Copy what is committed at this moment into the new file ``target``, readable for its owner alone, and check the copy.
@@ -133,8 +159,8 @@ class Database:
         Raises FileExistsError when ``target`` is there, OSError when it cannot be written, ConfigurationError when the database
         is none of ours or damaged, and Unavailable when it cannot be read.
         """
-        with self._aside_lock, _translated():
-            back_up(self.path, Path(target).absolute(), self._migrations, progress)
+        with self._aside_lock:
+            self._store.back_up(Path(target).absolute(), progress)
 
     def restore(self, backup: str | os.PathLike[str], *, progress: Progress | None = None) -> Restored:
         """Put a copy of the file ``backup`` in the place of this database, which is kept beside it under another name.
@@ -148,8 +174,7 @@ class Database:
         """
         self._hold()
         try:
-            with _translated():
-                return restore(Path(backup).absolute(), self.path, self._migrations, progress)
+            return self._store.restore(Path(backup).absolute(), progress)
         finally:
             self._resume()
 
@@ -161,8 +186,8 @@ class Database:
         Unavailable when there is no room.
         """
         self.write(_nothing)
-        with self._aside_lock, _translated():
-            return rewrite(self.path)
+        with self._aside_lock:
+            return self._store.rewrite()
 
     def close(self) -> None:
         """Commit what waits, then close. A later use opens the file again."""
@@ -180,6 +205,9 @@ class Database:
         with self._lock:
             writer, self._writer = self._writer, None
             reading, self._reading = self._reading, None
+            unhear, self._unhear = self._unhear, None
+        if unhear is not None:
+            unhear()
         if reading is not None:
             reading.shutdown(wait=False)  # one that is there already may be waiting for us
         if writer is not None:
@@ -193,7 +221,7 @@ class Database:
         while True:
             self._end_threads()
             self._lock.acquire()
-            if self._writer is None and self._reading is None:
+            if self._writer is None and self._reading is None and self._unhear is None:
                 return
             self._lock.release()  # somebody came in between
 
@@ -201,15 +229,6 @@ class Database:
         self._lock.release()
         self._read_lock.release()
         self._aside_lock.release()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Raise Unavailable for what is the trouble of the database itself."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise as_unavailable(error) or error from None
 
 
 def _nothing(connection: Connection) -> None:

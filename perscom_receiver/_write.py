@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Protocol
 
 from ._errors import Unavailable
 
-__all__ = ["Connection", "Write", "no_commit", "resolve", "too_late"]
+__all__ = ["Connection", "Cursor", "Write", "no_commit", "resolve", "too_late"]
+
+
+class Cursor(Protocol):
+    """What a statement found or changed. Read it to its end, or close it."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def close(self) -> None: ...
 
 
 class Connection(Protocol):
-    """What a closure may use of the connection it is given. Placeholders are ``?``."""
+    """What a closure may use of the connection it is given. Placeholders are ``?``.
 
-    def execute(self, sql: str, parameters: Sequence[object] = ..., /) -> sqlite3.Cursor: ...
-    def executemany(self, sql: str, parameters: Iterable[Sequence[object]], /) -> sqlite3.Cursor: ...
+    Statements are common to all stores. What stands in ``/*pg ... */`` is for PostgreSQL alone, as are the locks there: SQLite
+    has one writer at a time. What stands between ``/*sqlite*/`` and ``/*pg ... */`` is for SQLite, in place of that.
+    """
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Cursor: ...
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor: ...
 
 
 class Write:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
-import sqlite3
+import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from time import monotonic
+import time
+from collections.abc import Callable, Iterable
 
 from ._errors import ConfigurationError, Unavailable
-from ._files import BUSY_TIMEOUT, FileLock, open_connection, prepare_file
-from ._trouble import as_unavailable, unavailable
+from ._store import Session, Store
 from ._write import Write, resolve
 
 __all__ = ["Writer"]
@@ -24,34 +21,21 @@ LARGEST_BATCH = 400
 """Closures in one transaction. Four times the usual number in flight was best on slow and on fast disks."""
 WAITING_LIMIT = 64 * 2**20
 """Bytes that may wait for a disk that does not commit. What nobody waits for any more lies there until the disk goes on."""
-WAL_LIMIT = 64 * 2**20
-"""Bytes of write-ahead log after which the writer itself empties it: passive checkpoints alone let it grow without bound."""
-WAL_PATIENCE = 0.1
-"""Seconds that the writer waits, once a second at most, for readers that keep it from emptying the log."""
-CHECKPOINT_EVERY = 0.02
-"""Seconds between passive checkpoints, made aside so that no commit waits for one. With half a second between them there is so
-much to write that the disk keeps the commits waiting: the slowest percent of them took three times as long."""
+ONCE_MORE = (0.0, 0.02, 0.1, 0.5)
+"""Seconds, at most, before a transaction is tried again that got in the way of another one, or lost its connection."""
 
 
 class Writer:
-    """The threads and connections of one database in one process."""
+    """The thread of one database in one process, and what waits for it."""
 
-    def __init__(
-        self, path: Path, migrations: Sequence[Sequence[str]], listeners: Iterable[Callable[[], None]], first: Write
-    ) -> None:
-        self._path = path
-        self._migrations = migrations
+    def __init__(self, store: Store, listeners: Iterable[Callable[[], None]], first: Write) -> None:
+        self._store = store
         self._listeners = listeners
         self._queue: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._open = True
         self._waiting = first.size
-        self._dirty = threading.Event()
-        self._ended = threading.Event()
-        self._truncated = 0.0
-        self._checkpointing = threading.Lock()  # emptying the log fails while another checkpoint is made
-        self._file_lock = FileLock(self._path)
-        self._queue.put(first)  # before the thread begins: one that cannot open the file ends at once
+        self._queue.put(first)  # before the thread begins: one that cannot open the database ends at once
         self._thread = threading.Thread(target=self._run, name="perscom-writer", daemon=True)
         self._thread.start()
 
@@ -75,28 +59,19 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            connection = prepare_file(self._path, self._migrations, self._file_lock)
-            aside = open_connection(self._path)
-        except (ConfigurationError, sqlite3.Error, OSError) as error:
-            self._end(error if isinstance(error, ConfigurationError) else unavailable(error))
-            self._file_lock.close()
+            session = self._store.open()
+        except Exception as error:  # noqa: BLE001 - every error has a waiter, who gets it
+            self._end(error if isinstance(error, ConfigurationError) else self._store.unavailable(error))
             return
-        checkpoints = threading.Thread(target=self._checkpoint, args=(aside,), name="perscom-checkpoints", daemon=True)
-        checkpoints.start()
         try:
             while batch := self._next_batch():
                 size = sum(write.size for write in batch)
-                self._commit(connection, batch)
+                self._commit(session, batch)
                 batch.clear()  # or it would be held until the next one comes
                 self._let_go(size)
-                self._bound_wal(connection)
         finally:
             self._end(None)
-            self._ended.set()
-            self._dirty.set()
-            checkpoints.join()
-            connection.close()
-            self._file_lock.close()
+            session.close()
 
     def _next_batch(self) -> list[Write]:
         """All that wait, at least one; empty when the writer is to stop."""
@@ -126,95 +101,67 @@ class Writer:
             if write is not None and write.begin():
                 write.fail(error or Unavailable("The database was closed."))
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Write]) -> None:
+    def _commit(self, session: Session, batch: list[Write]) -> None:
         while batch:
-            failed = self._try(connection, batch)
+            failed = self._try(session, batch)
             if failed is None:
                 return
             # One closure failed and took the transaction with it. Alone it can only fail for itself.
             batch.remove(failed)
-            if (trouble := self._alone(connection, failed)) is not None:
+            if (trouble := self._alone(session, failed)) is not None:
                 for write in batch:  # the database is in trouble, not the closure: do not try each of them in turn
                     write.fail(trouble)
                 return
 
-    def _alone(self, connection: sqlite3.Connection, write: Write) -> Unavailable | None:
+    def _alone(self, session: Session, write: Write) -> Unavailable | None:
         try:
-            results = self._transaction(connection, [write])
+            results = self._transaction(session, [write])
         except _Failed as failure:
-            trouble = as_unavailable(failure.error)
+            trouble = self._store.trouble(failure.error)
             write.fail(trouble or failure.error)
             return trouble
-        self._resolve([write], results)
+        self._resolve(session, [write], results)
         return None
 
-    def _try(self, connection: sqlite3.Connection, batch: list[Write]) -> Write | None:
+    def _try(self, session: Session, batch: list[Write]) -> Write | None:
         try:
-            results = self._transaction(connection, batch)
+            results = self._transaction(session, batch)
         except _Failed as failure:
             if failure.write is not None:
                 return failure.write
             for write in batch:  # begin or commit failed: that concerns everybody
-                write.fail(unavailable(failure.error))
+                write.fail(self._store.unavailable(failure.error))
             return None
-        self._resolve(batch, results)
+        self._resolve(session, batch, results)
         return None
 
-    def _transaction(self, connection: sqlite3.Connection, batch: list[Write]) -> list[object]:
-        write: Write | None = None
-        results = []
-        try:
-            with self._file_lock:
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
+    def _transaction(self, session: Session, batch: list[Write]) -> list[object]:
+        for pause in (*ONCE_MORE, None):
+            write: Write | None = None
+            results = []
+            try:
+                with session.transaction() as connection:
                     for write in batch:
                         results.append(write.work(connection))  # noqa: PERF401 - `write` tells which one failed
                     write = None
-                    connection.execute("COMMIT")
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
-        except Exception as error:  # noqa: BLE001 - every error has a waiter, who gets it
-            raise _Failed(write, error) from None
+            except Exception as error:  # noqa: BLE001 - as above
+                if pause is None or not self._store.is_passing(error):
+                    raise _Failed(write, error) from None
+                time.sleep(pause * random.random())
+            else:
+                break
         return results
 
-    def _resolve(self, batch: list[Write], results: list[object]) -> None:
-        self._dirty.set()
+    def _resolve(self, session: Session, batch: list[Write], results: list[object]) -> None:
         resolve(batch, results)
-        if any(write.wake for write in batch):
+        wake = any(write.wake for write in batch)
+        if wake:
             for listener in tuple(self._listeners):
                 try:
                     listener()
                 except Exception:  # noqa: BLE001 - whatever befalls a listener, the writer goes on
                     _log.exception("A listener of the database failed")
-
-    def _bound_wal(self, connection: sqlite3.Connection) -> None:
-        """Empty a log that has grown too large. As long as a reader holds an old snapshot that fails, and is tried again."""
-        try:
-            if os.stat(f"{self._path}-wal").st_size <= WAL_LIMIT or monotonic() - self._truncated <= 1:
-                return
-            self._truncated = monotonic()
-            connection.execute(f"PRAGMA busy_timeout = {WAL_PATIENCE * 1000:.0f}").fetchall()
-            try:
-                with self._checkpointing, self._file_lock:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}").fetchall()
-        except (sqlite3.Error, OSError) as error:
-            _log.warning("The write-ahead log of the database could not be emptied: %s", error)
-
-    def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        while self._dirty.wait():
-            self._dirty.clear()  # before the look at the end, which is told by setting both, this one last
-            if self._ended.wait(CHECKPOINT_EVERY):
-                break
-            try:
-                with self._checkpointing:
-                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            except sqlite3.Error as error:
-                _log.warning("A checkpoint of the database failed: %s", error)
-        connection.close()
+        session.committed(wake=wake)
 
 
 class _Failed(Exception):

@@ -49,8 +49,10 @@ class _Waiting(msgspec.Struct, frozen=True):
     event: int
     entity: str | None
     told: bytes
+    name: str | None
+    """Of the event; None: it is not there any more."""
     created: int | None
-    """In microseconds since 1970; None: the event is not there any more."""
+    """In microseconds since 1970."""
     request_id: str | None
     body: bytes | None
     automation: Automation
@@ -116,19 +118,19 @@ class Following:
         automation = run.automation
         if not automation.enabled:
             return _Tried(run, "failed", "it was switched off or removed before it ran")
-        if run.body is None or run.created is None:
+        if run.name is None or run.created is None or run.body is None:
             return _Tried(run, "failed", "the body of its event is not kept any more")
         envelope, told = _decode(run.body), _publish.decode_told(run.told)
         now = _EPOCH + timedelta(microseconds=run.created)
         data, changes = _object(envelope.data), _object(envelope.changes or {})
-        context = Context.of(automation.trigger, data, changes, old=told.old, causer=told.causer, now=now)
+        context = Context.of(run.name, data, changes, old=told.old, causer=told.causer, now=now)
         result = dry_run(automation, context)
         why = _line("; ".join(filter(None, (result.why, *result.unrendered))))
         if result.outcome != "executed":
             return _Tried(run, result.outcome, why)
         try:
             event = _publish.draft(
-                automation.trigger,
+                run.name,
                 result.data,
                 result.changes,
                 run.request_id,
@@ -172,15 +174,15 @@ def _line(text: str) -> str:
 
 def _next(connection: Connection, site: str, after: int) -> _Waiting | None:
     row = connection.execute(
-        f"SELECT run.id, run.event, run.entity, run.told, event.created, event.request_id, event.body, {COLUMNS}"
+        f"SELECT run.id, run.event, run.entity, run.told, event.name, event.created, event.request_id, event.body, {COLUMNS}"
         " FROM sender_run AS run JOIN sender_automation AS a ON a.id = run.automation LEFT JOIN event ON event.id = run.event"
         " WHERE run.site = ? AND run.outcome = 'waiting' AND run.id > ? ORDER BY run.id LIMIT 1",
         (site, after),
     ).fetchone()
     if row is None:
         return None
-    number, event, entity, told, created, request_id, body, *rest = row
-    return _Waiting(number, event, entity, told, created, request_id, body, as_automation(rest))
+    number, event, entity, told, name, created, request_id, body, *rest = row
+    return _Waiting(number, event, entity, told, name, created, request_id, body, as_automation(rest))
 
 
 def _recipient(connection: Connection, site: str, subscription: int) -> Recipient | None:

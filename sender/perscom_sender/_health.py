@@ -18,6 +18,12 @@ _STANDING = (
     " WHERE s.id = ? AND s.site = ? AND s.removed IS NULL"
 )
 
+# What waits besides deliveries: events in the outbox, and automations.
+_OLDEST = (
+    "SELECT created / 1e6 FROM perscom_outbox WHERE site = ? ORDER BY id LIMIT 1",
+    "SELECT at FROM sender_run WHERE site = ? AND outcome = 'waiting' ORDER BY id LIMIT 1",
+)
+
 SILENT_AFTER = 15.0
 """Seconds without a sign of life after which whoever delivered counts as gone: its leases have run out, too."""
 
@@ -61,10 +67,9 @@ def read_health(connection: Connection, queue: Queue, now: float) -> Health:
     """
     moments = [queue.next_ready(connection)]
     if connection.execute("SELECT 1 FROM lane WHERE site = ? AND queue = ? LIMIT 1", (queue.site, queue.name)).fetchone():
-        left = connection.execute(
-            "SELECT created / 1e6 FROM perscom_outbox WHERE site = ? ORDER BY id LIMIT 1", (queue.site,)
-        ).fetchone()
-        moments.append(None if left is None else left[0])
+        for oldest in _OLDEST:
+            left = connection.execute(oldest, (queue.site,)).fetchone()
+            moments.append(None if left is None else left[0])
     since = min((moment for moment in moments if moment is not None), default=now)
     seen = connection.execute("SELECT max(seen) FROM worker WHERE site = ?", (queue.site,)).fetchone()[0]
     return Health(overdue=now - since if since < now else None, worker_seen=None if seen is None else max(0.0, now - seen))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -137,7 +137,8 @@ def assert_inert(body: dict[str, Any], message: Message) -> None:
 # A reader of Discord's markdown, written for these tests and ignorant of how the markdown is made.
 
 ESCAPE = re.compile(r"\\([^0-9A-Za-z\s])")
-TIME = re.compile(r"<t:(-?\d{1,17}):([fD])>")
+TIME = re.compile(r"<t:(-?\d{1,17}):([fDt])>")
+STYLES: dict[str, Literal["date", "datetime", "time"]] = {"D": "date", "f": "datetime", "t": "time"}
 LINK = re.compile(r"\[((?:\\.|[^\\\[\]])*)\]\((https?://[^\s()<>*]+)\)")
 LINE_MARK = re.compile(r"(?:> )?(?:- |\d+\. )?")
 
@@ -153,7 +154,7 @@ def _shown_line(line: str) -> str:
         if match := ESCAPE.match(line, place):
             out += match[1]
         elif match := TIME.match(line, place):
-            out += moment(int(match[1]), "date" if match[2] == "D" else "datetime")
+            out += moment(int(match[1]), STYLES[match[2]])
         elif match := LINK.match(line, place):
             out += _shown_line(match[1])
         elif match := re.compile(r"\*{1,3}|~~").match(line, place):

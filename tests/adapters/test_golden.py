@@ -57,8 +57,8 @@ TOGETHER: dict[str, Callable[[str], Message | None]] = {
     "edited": lambda language: render_late(PROMOTION, CHANGED, language=language, **HOW),
     "struck": lambda language: struck(present(render_group((*PROMOTION, CHANGED), language=language, **HOW))),
 }
-"""A transfer of six deliveries, a promotion of two, an event that is moved, a night; and what becomes of the promotion when it is
-changed, and then withdrawn."""
+"""A transfer of six deliveries, a promotion of two, an event that is moved, a night; and what becomes of the promotion when it
+is changed, and then withdrawn."""
 
 
 def told(name: str, *, known: bool, language: str = "en", timezone: str = "UTC", show: tuple[str, ...] = ()) -> Message:

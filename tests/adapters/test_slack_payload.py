@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -130,6 +130,8 @@ def unescaped(text: str) -> str:
 
 # A reader of rich text, written for these tests.
 
+STYLES: dict[str, Literal["date", "datetime", "time"]] = {"{date}": "date", "{date}, {time}": "datetime", "{time}": "time"}
+
 
 def shown(element: dict[str, Any]) -> str:
     match element["type"]:
@@ -140,7 +142,7 @@ def shown(element: dict[str, Any]) -> str:
         case "user" | "usergroup":
             return "@"
         case "date":
-            return moment(element["timestamp"], "datetime" if "{time}" in element["format"] else "date")
+            return moment(element["timestamp"], STYLES[element["format"]])
         case "rich_text" | "rich_text_list":
             return "\n".join(map(shown, element["elements"]))
         case _:

@@ -118,7 +118,8 @@ def strokes(pieces: Iterable[Piece], *, quoted: bool = False) -> list[Stroke]:
     for piece in pieces:
         text, bold, italic = piece.text, piece.bold, piece.italic
         if piece.at is not None:  # each platform writes a moment its own way, and not all of them in bold
-            text = plain(Time(piece.at, "datetime" if ":" in text else "date"))
+            style: Literal["date", "datetime", "time"] = "datetime" if " " in text else "time"
+            text = plain(Time(piece.at, style if ":" in text else "date"))
             bold = italic = False
         url = None if piece.url is None else unquote(piece.url)
         found += [Stroke(character, bold, italic, url, quoted, piece.struck) for character in ink(text)]

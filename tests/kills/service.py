@@ -15,7 +15,7 @@ from typing import Any
 
 import uvicorn
 
-from perscom_receiver import Event, Handler, Receiver, Router, SQLiteInbox, Worker, _worker, _writer
+from perscom_receiver import Event, Handler, Receiver, Router, SQLiteInbox, Worker, _sqlite, _worker
 from perscom_receiver.starlette import webhook_app
 
 __all__ = ["AT_MOST_ONCE", "DATABASE", "HANDLED", "HANDLERS", "SECRET", "play"]
@@ -32,8 +32,8 @@ LEASE = 0.5
 # A kill in each of these is wanted, so all of them happen often.
 _worker.BEAT = 0.1
 _worker.POLL = 0.02
-_writer.CHECKPOINT_EVERY = 0.02
-_writer.WAL_LIMIT = 64 * 1024
+_sqlite.CHECKPOINT_EVERY = 0.02
+_sqlite.WAL_LIMIT = 64 * 1024
 
 
 def play(roles: Collection[str], folder: Path, listener: socket.socket, told: Connection) -> None:

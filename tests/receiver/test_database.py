@@ -315,7 +315,7 @@ class TestOpening:
     def test_closing_at_the_moment_of_a_checkpoint_comes_to_an_end(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("perscom_receiver._writer.CHECKPOINT_EVERY", 0.0005)
+        monkeypatch.setattr("perscom_receiver._sqlite.CHECKPOINT_EVERY", 0.0005)
         for n in range(60):
             database.write(note(str(n)))
             time.sleep(0.0004)
@@ -557,7 +557,7 @@ class TestWriteAheadLog:
         self, database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         limit = 2**20
-        monkeypatch.setattr("perscom_receiver._writer.WAL_LIMIT", limit)
+        monkeypatch.setattr("perscom_receiver._sqlite.WAL_LIMIT", limit)
         wal = path.with_name("notes.db-wal")
         numbers = iter(range(10**9))
         slowest = 0.0

@@ -9,6 +9,7 @@ import pytest
 from automating import CONTEXT, MODEL, MODEL_WITHOUT_CAUSER, NOW, automation, checked, met, rendered
 
 from perscom_receiver import ConfigurationError, php_json
+from perscom_sender import _jinja
 from perscom_sender._spellings import FORMS
 from perscom_sender.automations import Context, dry_run
 
@@ -350,6 +351,38 @@ def test_data_that_is_no_json_fails_the_automation() -> None:
     assert dry_run(automation(template={"a": "{{ model.name }}"}), bad).why.startswith(
         "the data holds something that JSON cannot"
     )
+
+
+ADVERTISED = (
+    "capitalize date decrement default escape first increment join json_encode last length lower nl2br raw replace round slice"
+    " split striptags title trim upper"
+)
+
+
+@pytest.mark.parametrize("name", ADVERTISED.split())
+def test_every_filter_of_perscoms_page_is_there_and_in_the_table_above(name: str) -> None:
+    assert not isinstance(_jinja.string("{{ model.name|" + name + " }}"), str)
+    (table,) = (mark for mark in test_a_filter_means_what_it_means_in_twig.pytestmark if mark.name == "parametrize")
+    assert name == "date" or any(f"|{name}" in source for source, _ in table.args[1])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("in_array(1, [1])", 'contains("ab", "a")', 'starts_with("ab", "a")', 'ends_with("ab", "b")', 'changed("rank_id")'),
+        *(
+            'old_value("rank_id") == 6',
+            'new_value("rank_id") == 7',
+            "blank(null)",
+            "filled(1)",
+            "min(1, 2) == 1",
+            "max(1, 2) == 2",
+        ),
+    ],
+)
+def test_every_function_of_perscoms_page_is_there_in_conditions_and_templates(call: str) -> None:
+    assert met(call).outcome == "executed"
+    assert rendered("{{ " + call + " }}") == "1"
 
 
 # Conditions.

@@ -218,6 +218,14 @@ class TestRunning:
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("SELECT chain FROM task ORDER BY id").fetchall() == [("order/7",), ("customer/3",)]
 
+    def test_one_that_waits_is_overdue_when_nobody_delivers(self, sender: Sender, clock: Clock, website: int) -> None:
+        sender.automations.add("order.paid", subscription=website)
+        sender.publish_blocking("order.paid", {"id": 7})
+        clock.now += 60
+        assert (sender.health().overdue, sender.health().worked) == (60, False)
+        run_all(sender)
+        assert sender.health().overdue is None
+
     def test_without_old_values_and_causer_they_know_what_is_published_and_when(
         self, sender: Sender, path: Path, clock: Clock, website: int
     ) -> None:
@@ -298,6 +306,16 @@ class TestRunning:
         assert outcomes(sender) == [(1, "failed", "it was switched off or removed before it ran")]
         assert sender.log.deliveries() == []
 
+    def test_one_that_is_edited_meanwhile_sends_what_it_says_now_about_the_event_that_was(
+        self, sender: Sender, path: Path, website: int
+    ) -> None:
+        sender.automations.add("user.updated", subscription=website)
+        sender.publish_blocking("user.updated", {"id": 7})
+        sender.automations.edit(1, trigger="order.paid", template={"of": "{{ model_type }}"})
+        run_all(sender)
+        (body,) = sent(path, website)
+        assert (body["event"], body["data"]) == ("user.updated", {"of": "App\\Models\\User"})
+
     def test_one_whose_subscription_is_gone_fails(self, sender: Sender, website: int) -> None:
         sender.automations.add("user.updated", subscription=website)
         sender.subscriptions.remove(website)
@@ -371,7 +389,8 @@ class TestOutbox:
                 ]
             ):
                 connection.execute(
-                    "INSERT INTO perscom_outbox (site, key, name, created, body, told) VALUES ('sender/default', ?, 'order.paid', ?, ?, ?)",
+                    "INSERT INTO perscom_outbox (site, key, name, created, body, told)"
+                    " VALUES ('sender/default', ?, 'order.paid', ?, ?, ?)",
                     (f"k{number}", *row),
                 )
             sender.publish_in(connection, "order.paid", {"id": 8})

@@ -95,7 +95,11 @@ class Model:
         fronts: dict[str | None, int] = {}
         for id_, task in sorted(found, key=lambda one: (one[1].state is State.WAITING, one[0])):
             fronts.setdefault(task.chain, id_)
-        return [(id_, one) for id_, one in found if one.state is State.WAITING and one.chain in (None, *chains_of(id_, fronts))]
+        return [
+            (id_, task)
+            for id_, task in found
+            if task.state is State.WAITING and (task.chain is None or fronts[task.chain] == id_)
+        ]
 
     def join(
         self, lane: str, group: Group, created: int, due: float, more: dict[int, KnownTask]
@@ -142,26 +146,81 @@ class Model:
     def claimable(self, lane: str, now: float) -> bool:
         return self.may_give(lane, now) and any(moment <= now for moment in self.moments(lane))
 
-    def claim(
-        self, lanes: Sequence[str], now: float, until: float, n: int, begun: float | None
-    ) -> dict[str, list[Leased]]:
+    def claim(self, lanes: Sequence[str], now: float, until: float, n: int, begun: float | None) -> dict[str, list[Leased]]:
         """What a claim on these lanes leases: what has waited for long together, of the rest even shares."""
         for lane in lanes:
             self._take_back(lane, now)
-        rooms = {lane: max(0, self.lanes[lane].width - len(self.of(lane, State.LEASED))) for lane in lanes}
         leased: dict[str, list[Leased]] = {lane: [] for lane in lanes}
-        open_ = []
-        for lane in filter(rooms.__getitem__, lanes):
+        rooms = {lane: self.lanes[lane].width - len(self.of(lane, State.LEASED)) for lane in lanes}
+        open_ = [lane for lane in lanes if rooms[lane] > 0]
+        for lane in tuple(open_):
             late = self.lanes[lane].late
             waiting = [] if late is None else self._due(lane, now - late)
             if len(waiting) > FEW:
                 leased[lane].append(self._lease(waiting, until, begun))
-            else:
-                open_.append(lane)
-        share = (n - len(rooms) + len(open_) + list(rooms.values()).count(0)) // max(1, len(open_))
+                open_.remove(lane)
+                n -= 1
         for lane in open_:
-            for id_, task in self._due(lane, now)[: min(share, rooms[lane])]:
+            for id_, task in self._due(lane, now)[: min(n // len(open_), rooms[lane])]:
                 members = self.together(task, State.WAITING)
                 if (id_, task) in members:  # it was not leased with its group just now
                     leased[lane].append(self._lease(members, until, begun))
         return leased
+
+    def _take_back(self, lane: str, now: float) -> None:
+        for task in self.of(lane, State.LEASED):
+            if task.lease is not None and task.lease <= now:
+                task.end("unclear")
+                put_aside = task.started is not None and not self.lanes[lane].repeat_unclear
+                task.state = State.DEAD if put_aside else State.WAITING
+
+    def _due(self, lane: str, by: float) -> list[tuple[int, KnownTask]]:
+        return sorted(
+            ((id_, task) for id_, task in self.in_front(lane) if task.due <= by), key=lambda one: (one[1].due, one[0])
+        )
+
+    def _lease(self, members: Sequence[tuple[int, KnownTask]], until: float, begun: float | None) -> Leased:
+        starts = [started for _, task in members for _, started, outcome in task.log if outcome != "permanent"]
+        unclear = any(task.started is not None for _, task in members)
+        for _, task in members:
+            task.state, task.attempt, task.lease, task.started = State.LEASED, task.attempt + 1, until, begun
+        return tuple((id_, task.attempt) for id_, task in members), unclear, min(starts, default=None)
+
+    def settle(self, ended: Sequence[tuple[Task, str]], at: float) -> list[bool]:
+        """Keep how attempts ended, by the names of results. False for those that were not the newest."""
+        settled: list[tuple[str, list[KnownTask]]] = []
+        for task, how in ended:
+            known = [self.tasks[one.id] for one in task.all if self.newest(one)]
+            for one in known:
+                self._settle(one, how, at)
+            if known:
+                self._follow(known[0].lane, how, at)
+            settled.append((how, known))
+        for one in (one for how, known in settled if how == "retry" for one in known):
+            for _, waits in self.together(one, State.WAITING):
+                waits.due = at
+        return [bool(known) for _, known in settled]
+
+    def _settle(self, task: KnownTask, how: str, at: float) -> None:
+        task.end(RESULTS[how].outcome)
+        task.state, task.started = RESULTS[how].state, None
+        if how == "retry":
+            task.due = at
+
+    def _follow(self, lane: str, how: str, at: float) -> None:
+        known, pace = self.lanes[lane], RESULTS[how].pace
+        if how == "pause":
+            known.paused = True
+        elif how in ("hold", "tired", "slow"):
+            for other in self.lanes.values():
+                if other is known or (pace is not None and (other.pace or "").startswith(pace)):
+                    other.rests_until = max(other.rests_until, at)
+            known.rests_until += 0 if pace is None else TAKES_TURNS
+
+    def bound(self, latest: float) -> None:
+        for name, lane in self.lanes.items():
+            lane.rests_until = min(lane.rests_until, latest)
+            for _, task in self.in_front(name):
+                task.due = latest if task.due > latest + (LONGEST_WINDOW if task.group else 0) else task.due
+            for task in self.of(name, State.LEASED):
+                task.lease = None if task.lease is None else min(task.lease, latest)
