@@ -10,23 +10,17 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ._database import Connection
-from ._lanes import places
+from ._statements import places
 from ._tasks import State
 
-__all__ = ["is_under_way", "line_up"]
+__all__ = ["line_up"]
 
-_OPEN = "lane = ? AND chain = ? AND state < 2"
 _FRONTS = (
     "WITH wanted (lane, chain) AS (VALUES {0}) SELECT front.id, front.state, (SELECT min(id) FROM task"
     " WHERE task.lane = wanted.lane AND task.chain = wanted.chain AND task.state < 2 AND task.behind = 1)"
     " FROM wanted LEFT JOIN task AS front ON front.lane = wanted.lane AND front.chain = wanted.chain AND front.state < 2"
     " AND front.behind = 0"
 )
-
-
-def is_under_way(connection: Connection, lane: int, chain: str) -> bool:
-    """Whether a task of the chain waits or is worked on."""
-    return connection.execute(f"SELECT 1 FROM task WHERE {_OPEN} LIMIT 1", (lane, chain)).fetchone() is not None
 
 
 def line_up(connection: Connection, chains: Collection[tuple[int, str | None]]) -> None:

@@ -11,11 +11,13 @@ from typing import NamedTuple
 import msgspec
 
 from ._chains import line_up
+from ._changes import refresh
 from ._database import Connection
 from ._event import Event, restored
-from ._lanes import NOBODY_AT_ITS_PACE, places, refresh
+from ._lanes import NOBODY_AT_ITS_PACE
 from ._receipts import MOST_TOGETHER, READ_AT_ONCE, read_receipts
 from ._settling import keep_attempts
+from ._statements import places
 from ._tasks import Claim, Lane, Result, State, Task
 
 __all__ = ["claim"]

@@ -33,8 +33,9 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """One SQLite file, by its path, or one PostgreSQL database, ``"postgresql://user@host/name"``: what was committed survives a
-    power cut.
+    """One SQLite file, by its path, or one PostgreSQL database, by an address such as ``"postgresql://user@host/name"``.
+
+    What was committed survives a power cut.
 
     Nothing is opened before the first use, and each process opens its own, so an object made or used before a fork may be used
     after it (``gunicorn --preload``): a fork closes the database first. Safe for threads. The schema is brought up to date at
@@ -131,10 +132,10 @@ class Database:
             del reading  # as above
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have ``listener`` called (in a thread of the database) after each commit with ``wake``. Returns a function that ends it.
+        """Have ``listener`` called (in a thread of the database) after each commit with ``wake``. Returns what ends it.
 
-        With a file, only commits of this process are told; with PostgreSQL, those of others too. It is a hint that may be missed,
-        never the only way to learn of work.
+        With a file, only commits of this process are told; with PostgreSQL, those of others too. It is a hint that may be
+        missed, never the only way to learn of work.
         """
         with self._lock:
             self._listeners.append(listener)

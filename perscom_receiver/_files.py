@@ -7,12 +7,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import mkstemp
 from types import TracebackType
 
 from ._errors import ConfigurationError
+from ._schema import check_version, take_steps
 
 try:
     import fcntl
@@ -126,13 +126,7 @@ def schema_version(connection: sqlite3.Connection, name: str, migrations: Sequen
 
     Raises ConfigurationError for one that is not ours, and for one that a newer program wrote.
     """
-    found, writer = read_schema(connection, name)
-    if found > len(migrations):
-        raise ConfigurationError(
-            f"{name} was written by perscom-receiver {writer} (schema {found}; here it is {len(migrations)}). "
-            f"Install perscom-receiver {writer} or newer."
-        )
-    return found
+    return check_version(*read_schema(connection, name), name, migrations)
 
 
 def read_schema(connection: sqlite3.Connection, name: str) -> tuple[int, str]:
@@ -216,22 +210,9 @@ def sync_folder(folder: Path) -> None:
 def _migrate(connection: sqlite3.Connection, found: int, migrations: Sequence[Sequence[str]]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if found == 0:
-            connection.execute("CREATE TABLE schema_version (version INTEGER NOT NULL, writer TEXT NOT NULL)")
-            connection.execute("INSERT INTO schema_version VALUES (0, '')")
-        for step in migrations[found:]:
-            for statement in step:
-                connection.execute(statement)
-        connection.execute("UPDATE schema_version SET version = ?, writer = ?", (len(migrations), _own_version()))
+        take_steps(connection, found, migrations)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # a full disk ends the transaction by itself
             connection.execute("ROLLBACK")
         raise
-
-
-def _own_version() -> str:
-    try:
-        return version("perscom-receiver")
-    except PackageNotFoundError:  # run from a folder that was never installed
-        return "(unknown version)"

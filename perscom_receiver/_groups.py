@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ._changes import changed
 from ._database import Connection
-from ._lanes import refresh
 from ._tasks import Group, State, Task
 
 __all__ = ["join", "wait_together"]
@@ -39,4 +39,4 @@ def wait_together(connection: Connection, tasks: Iterable[Task], until: float) -
         connection.execute(
             "UPDATE task SET due = ? WHERE lane = ? AND group_key = ? AND group_first = ? AND state = 0", (until, *group)
         )
-        refresh(connection, group[0])
+        changed(connection, [group[0]], [], until)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sized
+from collections.abc import Collection
 
+from ._changes import changed, refresh
 from ._database import Connection
+from ._statements import places
 from ._tasks import LONGEST_WINDOW
 
-__all__ = ["NOBODY_AT_ITS_PACE", "Lanes", "places", "refresh", "rest"]
+__all__ = ["NOBODY_AT_ITS_PACE", "Lanes", "rest"]
 
 NOBODY_AT_ITS_PACE = (
     "(pace IS NULL OR NOT EXISTS (SELECT 1 FROM lane AS other JOIN task ON task.lane = other.id"
@@ -87,22 +89,32 @@ class Lanes:
         ).fetchall():
             moved = connection.execute("UPDATE lane SET not_before = ? WHERE id = ? AND not_before > ?", (latest, lane, latest))
             moved_tasks = connection.execute(
-                "UPDATE task SET due = ? WHERE lane = ? AND state = 0 AND behind = 0 AND due > ?"
+                "UPDATE task SET due = ? WHERE lane = ? AND state = 0 AND behind IN (0, 1) AND due > ?"
                 " AND (group_key IS NULL OR due > ?)",
                 (latest, lane, latest, latest + LONGEST_WINDOW),
             )
             leases = connection.execute(
                 "UPDATE task SET lease = ? WHERE lane = ? AND state = 1 AND lease > ?", (latest, lane, latest)
             )
-            if moved.rowcount + moved_tasks.rowcount + leases.rowcount:
-                refresh(connection, lane)
+            noted = connection.execute(
+                "UPDATE lane_note SET due = ? WHERE site = ? AND queue = ? AND lane = ? AND due > ?",
+                (latest, self.site, self.name, lane, latest + LONGEST_WINDOW),
+            )
+            if moved.rowcount + moved_tasks.rowcount + leases.rowcount + noted.rowcount:
+                changed(connection, [lane], [], latest)
 
     def next_ready(self, connection: Connection, lanes: Collection[int] | None = None) -> float | None:
         """When a claim on one of ``lanes`` (None: all) may find something at the earliest; None when nothing waits."""
         if lanes is not None and not lanes:
             return None
         among, ids = self._among(lanes)
-        row = connection.execute(f"SELECT min(ready) FROM lane WHERE {among} AND ready IS NOT NULL", ids).fetchone()
+        noted = "lane_note AS noted CROSS JOIN lane WHERE lane.id = noted.lane AND noted.site = ? AND noted.queue = ?"
+        row = connection.execute(
+            f"SELECT min(moment) FROM (SELECT min(ready) AS moment FROM lane WHERE {among} AND ready IS NOT NULL UNION ALL"
+            f" SELECT CASE WHEN lane.not_before > noted.due THEN lane.not_before ELSE noted.due END FROM {noted}"
+            f" AND {among} AND lane.paused IS NULL) AS moments",
+            (*ids, self.site, self.name, *ids),
+        ).fetchone()
         return None if row[0] is None else float(row[0])
 
     def backlog(self, connection: Connection) -> list[tuple[str, int]]:
@@ -127,8 +139,8 @@ class Lanes:
     def _among(self, lanes: Collection[int] | None) -> tuple[str, tuple[object, ...]]:
         """The condition that a lane is one of ``lanes``, or any of this site and name, and its parameters."""
         if lanes is None:
-            return "site = ? AND queue = ?", (self.site, self.name)
-        return f"id IN ({places(lanes)})", (*lanes,)
+            return "lane.site = ? AND lane.queue = ?", (self.site, self.name)
+        return f"lane.id IN ({places(lanes)})", (*lanes,)
 
 
 def rest(connection: Connection, lane: int, until: float, pace: str | None) -> None:
@@ -145,34 +157,3 @@ def rest(connection: Connection, lane: int, until: float, pace: str | None) -> N
         connection.execute("UPDATE lane SET not_before = not_before + ? WHERE id = ?", (_BEHIND, lane))
         resting.add(lane)
     refresh(connection, *resting)
-
-
-def refresh(connection: Connection, *lanes: int) -> None:
-    """Work out anew when lanes are ready for a claim: derived from their tasks, so no counter can go wrong in a crash."""
-    if not lanes:
-        return
-    rows = connection.execute(
-        "SELECT id, width, not_before, paused, ready, (SELECT count(*) FROM task WHERE lane = lane.id AND state = 1),"
-        " (SELECT min(lease) FROM task WHERE lane = lane.id AND state = 1),"
-        " (SELECT min(due) FROM task WHERE lane = lane.id AND state = 0 AND behind = 0)"
-        f" FROM lane WHERE id IN ({places(lanes)})",
-        lanes,
-    ).fetchall()
-    changed: dict[int, float | None] = {}
-    for lane, width, not_before, paused, was, leased, first_lease, first_due in rows:
-        moments = [first_lease, first_due if leased < width else None]
-        waiting = [moment for moment in moments if moment is not None]
-        ready = None if paused is not None or not waiting else max(not_before, min(waiting))
-        if ready != was:
-            changed[lane] = ready
-    if changed:
-        cases = " ".join(["WHEN ? THEN CAST(? AS DOUBLE PRECISION)"] * len(changed))
-        connection.execute(
-            f"UPDATE lane SET ready = CASE id {cases} END WHERE id IN ({places(changed)})",
-            (*(value for pair in changed.items() for value in pair), *changed),
-        )
-
-
-def places(values: Sized) -> str:
-    """So many placeholders, for ``IN``."""
-    return ", ".join("?" * len(values))

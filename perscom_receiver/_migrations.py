@@ -85,6 +85,12 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX task_chain ON task (lane, chain, behind, id) WHERE chain IS NOT NULL AND state < 2",
         "DROP INDEX task_waiting",
         "CREATE INDEX task_waiting ON task (lane, behind, due, id) WHERE state = 0",
+        # What the next claim must look at first: a lane that got a task, or of which one changed while somebody else had the
+        # lane, and of its chains (or "") the one to be lined up.
+        """CREATE TABLE lane_note (
+            id INTEGER PRIMARY KEY, site TEXT NOT NULL, queue TEXT NOT NULL, lane INTEGER NOT NULL, chain TEXT NOT NULL,
+            due DOUBLE PRECISION NOT NULL)""",
+        "CREATE INDEX lane_note_lane ON lane_note (site, queue, lane, chain)",
     ),
 )
 """Step n (counted from 1) brings the schema from version n - 1 to n."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ._chains import line_up
+from ._changes import changed
 from ._database import Connection
 from ._groups import wait_together
-from ._lanes import places, refresh, rest
+from ._lanes import rest
+from ._statements import places
 from ._tasks import Result, State, Task
 
 __all__ = ["keep_attempts", "settle_all"]
@@ -51,8 +52,7 @@ def settle_all(connection: Connection, ended: Sequence[tuple[Task, Result]], now
             _follow(connection, tasks[0][1].lane, result, now)
         if result.at is not None and result.state is State.WAITING and not result.hold:
             wait_together(connection, [one for one, _ in tasks], result.at)
-    line_up(connection, {(known.lane, known.chain) for _, known, _ in kept})
-    refresh(connection, *{known.lane for _, known, _ in kept})
+    changed(connection, {known.lane for _, known, _ in kept}, {(known.lane, known.chain) for _, known, _ in kept}, now)
     return [bool(tasks) for _, tasks in ends]
 
 

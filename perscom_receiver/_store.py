@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ._files import Progress
     from ._restore import Restored
 
-__all__ = ["Reader", "Session", "Store", "store_at"]
+__all__ = ["Reader", "Session", "Store", "foreign", "store_at"]
 
 _T = TypeVar("_T")
 
@@ -89,11 +90,26 @@ def store_at(address: str | os.PathLike[str], migrations: Sequence[Sequence[str]
     """The file of that path, or the server behind ``postgresql://``. Raises ConfigurationError for what can be neither."""
     place = os.fspath(address)
     if place.startswith(("postgresql://", "postgres://")):
-        from ._postgres import PostgresStore  # only here: who keeps a file needs no psycopg
-
+        try:
+            from ._postgres import PostgresStore  # only here: who keeps a file needs no psycopg
+        except ImportError as error:
+            raise ConfigurationError(f"PostgreSQL needs an extra: pip install 'perscom-receiver[postgres]' ({error})") from None
         return PostgresStore(place, migrations)
     if place in ("", ":memory:"):
         raise ConfigurationError("The database needs a file on a real disk: events in memory are lost with the process.")
     from ._sqlite import SQLiteStore
 
     return SQLiteStore(Path(place).absolute(), migrations)
+
+
+def foreign(connection: object) -> Connection:
+    """A connection of your own, in a transaction of your own, as a :class:`~perscom_receiver.queue.Queue` takes it.
+
+    It leads to a database of this package: one of ``sqlite3`` to a file, one of ``psycopg`` to PostgreSQL.
+    """
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is not None and isinstance(connection, psycopg.Connection):
+        from ._postgres_sql import ForeignConnection
+
+        return ForeignConnection(connection)
+    return connection  # type: ignore[return-value]

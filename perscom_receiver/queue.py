@@ -24,17 +24,31 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from ._chains import is_under_way, line_up
+from ._changes import catch_up, changed, note
 from ._claims import claim
 from ._database import Connection, Database
 from ._groups import join
-from ._lanes import Lanes, refresh
+from ._lanes import Lanes
 from ._receipts import read_told
 from ._restore import Restored
 from ._settling import settle_all
+from ._store import foreign
 from ._tasks import Claim, Group, Lane, Result, State, Task, Told
 
-__all__ = ["Claim", "Connection", "Database", "Group", "Lane", "Queue", "Restored", "Result", "State", "Task", "Told"]
+__all__ = [
+    "Claim",
+    "Connection",
+    "Database",
+    "Group",
+    "Lane",
+    "Queue",
+    "Restored",
+    "Result",
+    "State",
+    "Task",
+    "Told",
+    "foreign",
+]
 
 _RUNS_AGAIN = (
     "EXISTS (SELECT 1 FROM event JOIN lane ON lane.id = task.lane WHERE event.id = task.event AND event.body IS NOT NULL"
@@ -71,18 +85,13 @@ class Queue(Lanes):
         key, first = None, None
         if group is not None:
             key, (first, due) = group.key, join(connection, lane, event, group, due)
-        behind = 1 if chain is not None and is_under_way(connection, lane, chain) else 0
         added = connection.execute(
             "INSERT INTO task (lane, event, group_key, group_first, entity, due, chain, behind) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (event, lane) DO NOTHING",
-            (lane, event, key, first, entity, due, chain, behind),
+            (lane, event, key, first, entity, due, chain, 0 if chain is None else 1),
         ).rowcount
-        if added and not behind:
-            connection.execute(
-                "UPDATE lane SET ready = CASE WHEN not_before > ? THEN not_before ELSE ? END"
-                " WHERE id = ? AND paused IS NULL AND (ready IS NULL OR ready > ?)",
-                (due, due, lane, due),
-            )
+        if added:
+            note(connection, self.site, self.name, lane, due, chain)
         return bool(added)
 
     def claim(
@@ -93,7 +102,10 @@ class Queue(Lanes):
         None when no lane is ready; those with the same pace take turns. The claim may be without tasks (the width is used up,
         or all that was ready was unclear and put aside): ask again, for the next lane.
         """
-        claims = [] if lanes is not None and not lanes else claim(connection, *self._among(lanes), now, now + lease, n, 1)
+        if lanes is not None and not lanes:
+            return None
+        catch_up(connection, self.site, self.name, lanes)
+        claims = claim(connection, *self._among(lanes), now, now + lease, n, 1)
         return claims[0] if claims else None
 
     def begin(self, connection: Connection, now: float, lease: float, n: int) -> list[Claim]:
@@ -102,6 +114,7 @@ class Queue(Lanes):
         For one whose work follows directly upon the commit: it costs far less than :meth:`claim` and :meth:`start` for each.
         Empty when no lane is ready. Ask again as long as there is room: what one lane leaves is for the others.
         """
+        catch_up(connection, self.site, self.name, None)
         return claim(connection, *self._among(None), now, now + lease, n, n, begin=True)
 
     def told(self, connection: Connection, task: Task) -> tuple[Told, ...]:
@@ -121,17 +134,7 @@ class Queue(Lanes):
 
     def renew(self, connection: Connection, tasks: Iterable[Task], until: float) -> None:
         """Let the leases that are still held end at ``until``. A lost one stays lost; ``settle`` will tell."""
-        lanes = set()
-        for one in (one for task in tasks for one in task.all):
-            lanes.update(
-                connection.execute(
-                    "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1 RETURNING lane",
-                    (until, one.id, one.attempt),
-                ).fetchall()
-            )
-        refresh(
-            connection, *(lane for (lane,) in lanes)
-        )  # a lease may also become shorter: a clock that ran ahead was set right
+        self._let_end(connection, tasks, until)  # which may be sooner than it was: a clock that ran ahead was set right
 
     def settle(self, connection: Connection, task: Task, result: Result, now: float) -> bool:
         """Keep how the attempt ended, for the whole group. False, and nothing is changed, when it is no longer the newest."""
@@ -143,13 +146,18 @@ class Queue(Lanes):
 
     def release(self, connection: Connection, tasks: Iterable[Task], now: float) -> None:
         """Give leases back at once, for a worker that stops. A task that was started is unclear at its next claim."""
+        self._let_end(connection, tasks, now)
+
+    def _let_end(self, connection: Connection, tasks: Iterable[Task], until: float) -> None:
+        lanes = set()
         for one in (one for task in tasks for one in task.all):
-            row = connection.execute(
-                "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1 RETURNING lane",
-                (now, one.id, one.attempt),
-            ).fetchone()
-            if row is not None:
-                refresh(connection, row[0])
+            lanes.update(
+                connection.execute(
+                    "UPDATE task SET lease = ? WHERE id = ? AND attempt = ? AND state = 1 RETURNING lane",
+                    (until, one.id, one.attempt),
+                ).fetchall()
+            )
+        changed(connection, [lane for (lane,) in lanes], [], until)
 
     def bury(self, connection: Connection, event: int, now: float, error: str, *, running: bool = False) -> int:
         """Put the tasks of an event that wait aside as dead. Returns how many there were.
@@ -161,8 +169,7 @@ class Queue(Lanes):
             " RETURNING lane, chain",
             (now, error, event, State.LEASED if running else State.WAITING),
         ).fetchall()
-        line_up(connection, set(buried))
-        refresh(connection, *{lane for lane, _ in buried})
+        changed(connection, {lane for lane, _ in buried}, set(buried), now)
         return len(buried)
 
     def revive(self, connection: Connection, task: int, now: float) -> bool:
@@ -182,8 +189,7 @@ class Queue(Lanes):
             f" AND (id = ? OR (lane = ? AND group_key = ? AND group_first = ?)) AND {_RUNS_AGAIN}",
             (now, task, lane, *group, *ours),
         )
-        line_up(connection, [(lane, chain)])
-        refresh(connection, lane)
+        changed(connection, [lane], [(lane, chain)], now)
         return True
 
     def again(self, connection: Connection, task: int, now: float) -> bool:
@@ -197,6 +203,5 @@ class Queue(Lanes):
             (now, task, self.site, self.name),
         ).fetchone()
         if row is not None:
-            line_up(connection, [row])
-            refresh(connection, row[0])
+            changed(connection, [row[0]], [row], now)
         return row is not None

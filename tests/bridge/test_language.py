@@ -54,7 +54,7 @@ def test_each_destination_speaks_its_language_in_the_time_of_the_site(tmp_path: 
     told = shown(tmp_path, make_event("event.created", starts="2026-03-07T19:00:00.000000Z"))
     assert "Neuer Termin: Operation Iron Gate" in told["here"]
     assert "07.03.2026, 20:00 Uhr CET" in told["here"]
-    assert "Nouvel événement : Operation Iron Gate" in told["abroad"]
+    assert "Nouvel événement\xa0: Operation Iron Gate" in told["abroad"]
     assert "07/03/2026 à 20:00 CET" in told["abroad"]
 
 

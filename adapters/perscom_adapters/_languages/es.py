@@ -242,7 +242,7 @@ _TEXTS: Texts = {
     "calendar.updated": ("Se modificó el calendario «{name}»", "Se modificó un calendario"),
     "calendar.deleted": ("Se eliminó el calendario «{name}»", "Se eliminó un calendario"),
     "event.created": ("Nuevo evento: {name}", "Nuevo evento"),
-    "event.moved": ("El evento «{name}» cambia de fecha", "Un evento cambia de fecha"),
+    "event.moved": ("El evento «{name}» cambia de fecha u hora", "Un evento cambia de fecha u hora"),
     "event.ends": ("El evento «{name}» termina a otra hora", "Un evento termina a otra hora"),
     "event.renamed": "Un evento se llama ahora «{name}»",
     "event.location": ("El evento «{name}» cambia de lugar", "Un evento cambia de lugar"),

@@ -79,8 +79,8 @@ def digest(parts: Sequence[Part], language: Language, *, member: str | None = No
 
 def _counts(parts: Iterable[Part], language: Language) -> str:
     kinds = Counter(_kind(part) for part in parts)
-    first, *others = sorted(kinds, key=lambda kind: _ORDER.get(kind, len(_ORDER)))
-    shown = [first, *others[: _KINDS - 1]]
+    found = sorted(kinds, key=lambda kind: _ORDER.get(kind, len(_ORDER)))
+    shown = found if len(found) <= _KINDS + 1 else found[:_KINDS]  # one more is told as briefly as that there is one
     counts = [
         language.say(f"count.{kind}.{'one' if kinds[kind] == 1 else 'many'}", count=language.number(kinds[kind]))
         for kind in shown

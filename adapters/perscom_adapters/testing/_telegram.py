@@ -50,13 +50,8 @@ class Telegram:
 
     def new_chat(self, name: str, *, kind: Kind = "supergroup", topics: Iterable[str] = (), username: str = "") -> int:
         """The id of a new chat. Only a supergroup has topics; what has a ``username`` is public."""
-        chat = Chat(
-            id=chat_id(kind, self._next()),
-            name=name,
-            kind=kind,
-            username=username,
-            topics={topic: self._next() for topic in topics},
-        )
+        made = {topic: self._next() for topic in topics}
+        chat = Chat(id=chat_id(kind, self._next()), name=name, kind=kind, username=username, topics=made)
         self._chats[chat.id] = chat
         return chat.id
 

@@ -141,8 +141,9 @@ class _Listening:
         return self._hear(Said(message=message, thread=name), "thread")
 
     async def delete(self, receipt: Receipt) -> None:
-        """Hear it, and what stood there."""
-        self._said.append(Said(message=self._stands[receipt.message_id or ""], became="deleted"))
+        """Hear it, and the title of what stood there."""
+        stood = msgspec.structs.replace(self._stands[receipt.message_id or ""], blocks=(), fields=())
+        self._said.append(Said(message=stood, became="deleted"))
 
     def heard(self) -> list[Said]:
         """What was sent since the last call."""

@@ -10,7 +10,22 @@
 import pytest
 
 pytest.register_assert_rewrite(  # before they are imported: so that a failure shows its values
-    *(f"{__name__}.{module}" for module in ("_any_order", "_claims", "_groups", "_leases", "_outcomes", "_sharing"))
+    *(
+        f"{__name__}.{module}"
+        for module in (
+            "_any_order",
+            "_begin",
+            "_chains",
+            "_claims",
+            "_desk",
+            "_groups",
+            "_leases",
+            "_outcomes",
+            "_sharing",
+            "_together",
+            "_workers",
+        )
+    )
 )
 
 from ._store import Handle, Store  # noqa: E402

@@ -117,11 +117,12 @@ class AnyOrder(Working, Operating, RuleBasedStateMachine):
 
     @invariant()
     def a_lane_with_work_is_not_asleep(self) -> None:
-        """No wake-up is lost: what can be claimed now or later is found by its lane's ``ready``."""
-        query = "SELECT name, ready, not_before, paused IS NOT NULL FROM lane"
-        for name, ready, rests_until, paused in self.desk.read(lambda c: c.execute(query).fetchall()):
+        """No wake-up is lost: what can be claimed now or later is announced by ``next_ready``."""
+        query = "SELECT name, not_before, paused IS NOT NULL FROM lane"
+        for name, rests_until, paused in self.desk.read(lambda c: c.execute(query).fetchall()):
             lane, moments = self.model.lanes[name], self.model.moments(name)
             assert (rests_until, paused) == (lane.rests_until, lane.paused)
+            ready = self.desk.read(lambda c, lane=lane: self.queue.next_ready(c, [lane.id]))  # type: ignore[misc]
             if paused:
                 assert ready is None
             elif moments:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ...queue import Group, Result, State, Task
-from ._desk import DONE, FAILED, LEASE, Desk, ids, retry
+from ...queue import Group, Result, State
+from ._desk import DONE, FAILED, LEASE, Desk, ids, retry, together
 from ._store import Handle, Store
 
 __all__ = ["Groups", "Rests"]
 
 GROUP = Group("an action", window=10.0, spread=10.0)
-
-
-def together(task: Task) -> list[int]:
-    return ids(task.all)
 
 
 class Groups:

@@ -220,7 +220,7 @@ class Model:
     def bound(self, latest: float) -> None:
         for name, lane in self.lanes.items():
             lane.rests_until = min(lane.rests_until, latest)
-            for _, task in self.in_front(name):
+            for task in self.of(name, State.WAITING):
                 task.due = latest if task.due > latest + (LONGEST_WINDOW if task.group else 0) else task.due
             for task in self.of(name, State.LEASED):
                 task.lease = None if task.lease is None else min(task.lease, latest)

@@ -12,6 +12,8 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from ._any_order import AnyOrder
+from ._begin import Beginnings
+from ._chains import Chains, OnceMore
 from ._claims import Claims
 from ._desk import Desk
 from ._groups import Groups, Rests
@@ -19,12 +21,29 @@ from ._leases import Bounds, Leases, Unclear
 from ._outcomes import Burials, DeadTasks, Outcomes, Receipts, SentAgain
 from ._sharing import Enqueueing, Processes
 from ._store import Handle, Store
+from ._together import SettledTogether
 
 __all__ = ["QueueSuite"]
 
 
 class QueueSuite(
-    Claims, Leases, Unclear, Bounds, Outcomes, Receipts, DeadTasks, SentAgain, Burials, Groups, Rests, Enqueueing, Processes
+    Claims,
+    Beginnings,
+    Leases,
+    Unclear,
+    Bounds,
+    Outcomes,
+    SettledTogether,
+    Receipts,
+    DeadTasks,
+    SentAgain,
+    Burials,
+    Groups,
+    Rests,
+    Chains,
+    OnceMore,
+    Enqueueing,
+    Processes,
 ):
     """All that the queue promises, as tests. Subclass it, under a name that pytest collects, and say how a store is made."""
 
