@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ._explain import Difference, Explanation, explain
     from ._health import Health
     from ._inbox import SQLiteInbox
+    from ._nats import IngestHealth, JetStream
     from ._purge import Purged
     from ._replay import Missed
     from ._resources import (
@@ -95,6 +96,8 @@ __all__ = [
     "Group",
     "Handler",
     "Health",
+    "IngestHealth",
+    "JetStream",
     "MalformedEvent",
     "MalformedSignature",
     "MethodRefused",
@@ -147,6 +150,8 @@ _LAZY = {
     "Difference": "_explain",
     "Explanation": "_explain",
     "Health": "_health",
+    "IngestHealth": "_nats",
+    "JetStream": "_nats",
     "Missed": "_replay",
     "PerscomMessage": "_resources",
     "Purged": "_purge",

@@ -15,6 +15,8 @@ from ._tasks import State
 
 __all__ = ["line_up"]
 
+_AT_ONCE = 500
+"""Chains in one statement: SQLite takes no more than 32 766 parameters."""
 _FRONTS = (
     "WITH wanted (lane, chain) AS (VALUES {0}) SELECT front.id, front.state, (SELECT min(id) FROM task"
     " WHERE task.lane = wanted.lane AND task.chain = wanted.chain AND task.state < 2 AND task.behind = 1)"
@@ -29,10 +31,13 @@ def line_up(connection: Connection, chains: Collection[tuple[int, str | None]]) 
     The lanes are refreshed by the caller.
     """
     known = [chain for chain in chains if chain[1] is not None]
-    if not known:
-        return
+    for first in range(0, len(known), _AT_ONCE):
+        _line_up(connection, known[first : first + _AT_ONCE])
+
+
+def _line_up(connection: Connection, chains: Collection[tuple[int, str | None]]) -> None:
     rows = connection.execute(
-        _FRONTS.format(", ".join(["(?, ?)"] * len(known))), [value for chain in known for value in chain]
+        _FRONTS.format(", ".join(["(?, ?)"] * len(chains))), [value for chain in chains for value in chain]
     ).fetchall()
     changed = [
         (front, first)

@@ -5,7 +5,7 @@ As few as can be, for all lanes together: each costs a change of the thread that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -14,7 +14,7 @@ from ._chains import line_up
 from ._changes import refresh
 from ._database import Connection
 from ._event import Event, restored
-from ._lanes import NOBODY_AT_ITS_PACE
+from ._paces import NOBODY_AT_ITS_PACE, Ready, one_of_each_pace
 from ._receipts import MOST_TOGETHER, READ_AT_ONCE, read_receipts
 from ._settling import keep_attempts
 from ._statements import places
@@ -29,25 +29,23 @@ _COLUMNS = (
     " length(event.body)"
 )
 _OF_LANE = f"SELECT {_COLUMNS} FROM task JOIN event ON event.id = task.event WHERE task.lane = ? AND task.state = 0"
-_LATE = f"{_OF_LANE} AND task.behind = 0 AND task.due <= ? ORDER BY task.due, task.id LIMIT ?"
-_GROUP = f"{_OF_LANE} AND task.group_key = ? AND task.group_first = ? ORDER BY task.id LIMIT ?"
+_TAKEN = "/*pg FOR UPDATE OF task SKIP LOCKED*/"  # who has one of them, in a lane that is ours, is about to put it aside
+_LATE = f"{_OF_LANE} AND task.behind = 0 AND task.due <= ? ORDER BY task.due, task.id LIMIT ? {_TAKEN}"
+_GROUP = f"{_OF_LANE} AND task.group_key = ? AND task.group_first = ? ORDER BY task.id LIMIT ? {_TAKEN}"
 # SQLite takes no column of another table in a LIMIT, so all lanes get the same share.
+_HEAD = (
+    "FROM task AS head WHERE head.lane = lane.id AND head.state = 0 AND head.behind = 0 AND head.due <= ?"
+    " ORDER BY head.due, head.id LIMIT ?"
+)
 _HEADS = (
-    f"SELECT {_COLUMNS} FROM lane CROSS JOIN task JOIN event ON event.id = task.event WHERE lane.id IN ({{0}}) AND task.id IN"
-    " (SELECT head.id FROM task AS head WHERE head.lane = lane.id AND head.state = 0 AND head.behind = 0"
-    " AND head.due <= ? ORDER BY head.due, head.id LIMIT ?) ORDER BY task.due, task.id"
+    f"SELECT {_COLUMNS} FROM /*sqlite*/lane CROSS JOIN task JOIN event ON event.id = task.event WHERE lane.id IN ({{0}})"
+    f" AND task.id IN (SELECT head.id {_HEAD})"
+    f" /*pg (SELECT id FROM lane WHERE id IN ({{0}})) AS lane CROSS JOIN LATERAL (SELECT head.* {_HEAD} FOR UPDATE SKIP LOCKED)"
+    " AS task JOIN event ON event.id = task.event*/ ORDER BY task.due, task.id"
 )
 _BESIDE_BODY = 1024
 """Bytes of memory that a task takes beside the body of its event."""
 _CUT_OFF = "It was cut off in the middle: nobody knows whether it was done."
-
-
-class _Ready(NamedTuple):
-    """A lane that may have something to do. ``late``: see :meth:`~perscom_receiver.queue.Queue.lane`."""
-
-    lane: Lane
-    late: float | None
-    pace: str | None
 
 
 class _Waiting(NamedTuple):
@@ -88,11 +86,13 @@ def claim(
     ready, those first that have been it longest; they get equal shares. ``begin`` marks the tasks as started now."""
     found = connection.execute(
         f"SELECT id, name, width, repeat_unclear, late, pace FROM lane WHERE {among} AND ready <= ? AND {NOBODY_AT_ITS_PACE}"
-        " ORDER BY ready, id LIMIT ?",
+        " ORDER BY ready, id LIMIT ? /*pg FOR NO KEY UPDATE SKIP LOCKED*/",
         (*ids, now, now, max(1, most)),
     ).fetchall()
-    ready = _one_of_each_pace(
-        _Ready(Lane(number, name, width, bool(repeat)), *rest) for number, name, width, repeat, *rest in found
+    ready = one_of_each_pace(
+        connection,
+        [Ready(Lane(number, name, width, bool(repeat)), *rest) for number, name, width, repeat, *rest in found],
+        now,
     )
     if not ready:
         return []
@@ -104,15 +104,7 @@ def claim(
     return [Claim(one.lane, tuple(tasks.get(one.lane.id, ()))) for one in ready]
 
 
-def _one_of_each_pace(ready: Iterable[_Ready]) -> list[_Ready]:
-    """Two at once would be twice as fast as their pace allows."""
-    first: dict[int | str, _Ready] = {}
-    for one in ready:
-        first.setdefault(one.lane.id if one.pace is None else one.pace, one)
-    return list(first.values())
-
-
-def _count_leased(turn: _Turn, ready: Sequence[_Ready]) -> dict[int, int]:
+def _count_leased(turn: _Turn, ready: Sequence[Ready]) -> dict[int, int]:
     """How many tasks of each lane are leased, once those whose lease ran out are taken back."""
     lanes = {one.lane.id: one.lane for one in ready}
     sql = f"SELECT lane, count(*), min(lease) FROM task WHERE lane IN ({places(lanes)}) AND state = 1 GROUP BY lane"
@@ -128,7 +120,9 @@ def _count_leased(turn: _Turn, ready: Sequence[_Ready]) -> dict[int, int]:
 def _take_back(connection: Connection, lane: Lane, now: float) -> None:
     """Let tasks whose lease ran out wait in their old place; put those aside that are unclear, if the lane says so."""
     lapsed = connection.execute(
-        "SELECT id, attempt, started, chain FROM task WHERE lane = ? AND state = 1 AND lease <= ?", (lane.id, now)
+        "SELECT id, attempt, started, chain FROM task WHERE lane = ? AND state = 1 AND lease <= ?"
+        " /*pg FOR UPDATE SKIP LOCKED*/",
+        (lane.id, now),
     ).fetchall()
     cut_off = Result(state=State.DEAD, outcome="unclear", error=_CUT_OFF)
     keep_attempts(connection, [(task, n, started, cut_off) for task, n, started, _ in lapsed if started is not None])
@@ -143,7 +137,7 @@ def _take_back(connection: Connection, lane: Lane, now: float) -> None:
     line_up(connection, {(lane.id, chain) for *_, chain in lapsed})
 
 
-def _lease(turn: _Turn, ready: Sequence[_Ready], rooms: dict[int, int], n: int) -> dict[int, list[Task]]:
+def _lease(turn: _Turn, ready: Sequence[Ready], rooms: dict[int, int], n: int) -> dict[int, list[Task]]:
     """The tasks of each lane that are leased now."""
     chosen = _that_fit(_choose(turn, ready, rooms, n))
     waiting = [one for together in chosen for one in together]
@@ -165,7 +159,7 @@ def _lease(turn: _Turn, ready: Sequence[_Ready], rooms: dict[int, int], n: int) 
     return tasks
 
 
-def _choose(turn: _Turn, ready: Sequence[_Ready], rooms: dict[int, int], n: int) -> list[list[_Waiting]]:
+def _choose(turn: _Turn, ready: Sequence[Ready], rooms: dict[int, int], n: int) -> list[list[_Waiting]]:
     """What may be leased now: for each task those that are handled together as one."""
     chosen: list[list[_Waiting]] = []
     open_ = []

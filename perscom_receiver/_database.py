@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ._errors import ConfigurationError
+from ._forks import close_before_forks
 from ._migrations import MIGRATIONS
 from ._store import Reader, store_at
 from ._write import Connection, Write, no_commit, too_late
@@ -54,7 +54,7 @@ class Database:
         self._reading: ThreadPoolExecutor | None = None
         self._listeners: list[Callable[[], None]] = []
         self._unhear: Callable[[], None] | None = None
-        _databases.add(self)
+        close_before_forks(self)
 
     @property
     def name(self) -> str:
@@ -226,7 +226,9 @@ class Database:
                 return
             self._lock.release()  # somebody came in between
 
-    def _resume(self) -> None:
+    def _resume(self, *, in_child: bool = False) -> None:
+        if in_child:
+            self._listeners = []  # they belong to event loops of the parent
         self._lock.release()
         self._read_lock.release()
         self._aside_lock.release()
@@ -234,31 +236,3 @@ class Database:
 
 def _nothing(connection: Connection) -> None:
     """A closure that only makes sure that the file is there and up to date."""
-
-
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_held: list[Database] = []
-
-
-def _before_fork() -> None:
-    """Close every file. SQLite keeps its locks in memory, once per file and process: a child that inherits them believes that
-    it holds locks it does not hold, and what it commits is lost when the parent closes the file.
-    """
-    for database in sorted(_databases, key=id):
-        database._hold()
-        _held.append(database)
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop()._resume()
-
-
-def _after_fork_in_child() -> None:
-    for database in _held:
-        database._listeners = []  # they belong to event loops of the parent
-    _after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

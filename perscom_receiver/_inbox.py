@@ -6,41 +6,33 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ._dead_letters import DeadLetter, read_dead_letters
 from ._errors import ConfigurationError, StaleEvent
-from ._event import EVENT_NAMES, Event
+from ._event import Event
 from ._health import Health, read_health
-from ._hidden import storable
-from ._pending import Pending, as_pending
+from ._insert import STALE, insertion, seconds_left
+from ._pending import Pending, as_pending, readable_at_once
 from ._purge import Purged, purge
 from ._replay import Missed, find_missed, replay
 from ._retention import forget_bodies, forget_entities, forget_events, give_up
+from ._statements import places
 from ._watch import Watch
 from .queue import Connection, Database, Group, Queue
 
+if TYPE_CHECKING:
+    from ._nats import JetStream
+
 __all__ = ["DeadLetter", "SQLiteInbox"]
 
-COMMIT_WITHIN = 2.0
-"""Seconds a caller waits for the commit. PERSCOM waits 3 s in all and tries again after a 503; a late commit is fine then."""
 AHEAD = 60.0
 """Seconds that the sender's clock may be ahead of ours."""
-READ_AT_ONCE = 16 * 2**20
-"""Bytes of bodies that are read together."""
 REPLAYED_AT_ONCE = 100
-BESIDE_BODY = 1024
-"""Bytes of memory that an event takes beside its body while it waits for the disk."""
 PROBE = 64 * 1024
 """Bytes that tell whether there is room on the disk. PERSCOM's largest event seen had 54 KB."""
 _DAY = 86_400
-# One statement for what nearly always happens: each statement costs a change of the thread that holds the interpreter.
-_INSERT = (
-    "INSERT INTO event (site, created, digest, endpoint, name, request_id, secret_name, received, body, old_secret,"
-    " unknown_name, unplanned) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1"
-    " WHERE NOT EXISTS (SELECT 1 FROM floor WHERE site = ? AND created > ?) ON CONFLICT (site, created, digest) DO NOTHING"
-)
-_IS_KEPT = "SELECT 1 FROM event WHERE site = ? AND created = ? AND digest = ?"
-_KNOWN_NAMES = frozenset(EVENT_NAMES)
+_READ = "SELECT id, received, body, digest, secret_name, old_secret FROM event"
 
 
 class SQLiteInbox:
@@ -48,6 +40,8 @@ class SQLiteInbox:
 
     ``site`` keeps the events of several communities in one file apart; ``endpoint`` is noted with each event. ``horizon`` is
     how long repeats are recognised, ``keep_bodies`` how long bodies are kept, both in days. ``now`` gives seconds since 1970.
+    With ``ingest`` (:class:`~perscom_receiver.JetStream`, or its address) an event is accepted once that stream has it, and the
+    workers of this inbox take it over.
     """
 
     def __init__(
@@ -59,6 +53,7 @@ class SQLiteInbox:
         horizon: float = 400,
         keep_bodies: float = 30,
         now: Callable[[], float] = time.time,
+        ingest: JetStream | str | None = None,
     ) -> None:
         if keep_bodies <= 0 or horizon < keep_bodies:
             raise ConfigurationError("An inbox needs keep_bodies > 0 and a horizon of at least as many days.")
@@ -70,6 +65,12 @@ class SQLiteInbox:
         self._horizon = horizon * _DAY
         self._keep = keep_bodies * _DAY
         self._watch = Watch(self.database, site, now)
+        self.ingest, self._front = None, None
+        if ingest is not None:
+            from ._nats import Front, JetStream  # here, since hardly any inbox has a stream in front
+
+            self.ingest = JetStream(ingest) if isinstance(ingest, str) else ingest
+            self._front = Front(self.ingest, self.database, site, endpoint=endpoint, now=now)
 
     def add(self, event: Event) -> bool:
         """Store ``event`` and return True once that is committed; False when it was stored before.
@@ -78,55 +79,38 @@ class SQLiteInbox:
         and Unavailable when there is no commit within 2 s; one may still follow, and the caller's retry is seen before then.
         While the disk does not go on, Unavailable comes at once for what is more than 64 MiB.
         """
-        insert, size = self._insert(event)
-        return self._told(self.database.write(insert, wake=True, timeout=COMMIT_WITHIN, size=size))
+        began = time.monotonic()
+        if self._front is None or (added := self._front.offer(event)) is None:
+            insert, size = insertion(self.site, event, endpoint=self._endpoint, received=self.now())
+            added = self.database.write(insert, wake=True, timeout=seconds_left(began), size=size)
+        return self._told(added)
 
     async def aadd(self, event: Event) -> bool:
         """Like :meth:`add`, without blocking the event loop."""
-        insert, size = self._insert(event)
-        return self._told(await self.database.awrite(insert, wake=True, timeout=COMMIT_WITHIN, size=size))
+        began = time.monotonic()
+        if self._front is None or (added := await self._front.aoffer(event)) is None:
+            insert, size = insertion(self.site, event, endpoint=self._endpoint, received=self.now())
+            added = await self.database.awrite(insert, wake=True, timeout=seconds_left(began), size=size)
+        return self._told(added)
 
     def _told(self, added: bool | None) -> bool:
         if added is None:
-            raise StaleEvent("The event is older than this inbox remembers, so it may be a replay.")
+            raise StaleEvent(STALE)
         if added:
             self._watch.look()
         return added
-
-    def _insert(self, event: Event) -> tuple[Callable[[Connection], bool | None], int]:
-        """What stores ``event`` (it returns None for one that is stale), and the bytes of memory that it takes."""
-        digest, created, body, now = bytes.fromhex(event.id), event.created_us, storable(event.body), self.now()
-        old_secret, unknown_name = 1 if event.old_secret else None, None if event.name in _KNOWN_NAMES else 1
-        values = (
-            self.site, created, digest, self._endpoint, event.name, event.request_id, event.secret_name, now, body,
-            old_secret, unknown_name, self.site, created,
-        )  # fmt: skip
-
-        def insert(connection: Connection) -> bool | None:
-            if connection.execute(_INSERT, values).rowcount == 1:
-                return True
-            # No error: it would have the whole batch run again, and anybody who has one old request could send it all day.
-            return None if connection.execute(_IS_KEPT, (self.site, created, digest)).fetchone() is None else False
-
-        return insert, len(body) + BESIDE_BODY
 
     def pending(self, connection: Connection, n: int) -> list[Pending]:
         """Up to ``n`` events for which no tasks were made yet, oldest first; fewer, but at least one, where bodies are large.
 
         One that cannot be read has no event.
         """
-        rows = connection.execute(
-            "SELECT id, received, body, digest, secret_name, old_secret FROM event WHERE site = ? AND unplanned = 1"
-            " ORDER BY id LIMIT ?",
-            (self.site, n),
-        )
-        found, size = [], 0
-        for row in rows:
-            found.append(as_pending(*row))
-            size += len(row[2])
-            if size > READ_AT_ONCE:
-                break
-        return found
+        waiting = connection.execute(
+            "SELECT id, length(body) FROM event WHERE site = ? AND unplanned = 1 ORDER BY id LIMIT ?", (self.site, n)
+        ).fetchall()
+        some = readable_at_once(waiting)
+        rows = connection.execute(f"{_READ} WHERE id IN ({places(some)}) ORDER BY id", some).fetchall() if some else []
+        return [as_pending(*row) for row in rows]
 
     def plan(self, connection: Connection, plans: Iterable[tuple[Pending, Mapping[int, Group | None]]]) -> None:
         """Make a task in each of the lanes for each event, in its group there, and take its mark off. Planning twice changes
@@ -248,5 +232,7 @@ class SQLiteInbox:
 
     def close(self) -> None:
         """Commit what waits and close the file. A later use opens it again."""
+        if self.ingest is not None:
+            self.ingest.close()
         self.database.close()
         self._watch.stop()

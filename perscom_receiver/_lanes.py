@@ -9,13 +9,8 @@ from ._database import Connection
 from ._statements import places
 from ._tasks import LONGEST_WINDOW
 
-__all__ = ["NOBODY_AT_ITS_PACE", "Lanes", "rest"]
+__all__ = ["Lanes", "rest"]
 
-NOBODY_AT_ITS_PACE = (
-    "(pace IS NULL OR NOT EXISTS (SELECT 1 FROM lane AS other JOIN task ON task.lane = other.id"
-    " WHERE other.pace = lane.pace AND other.id <> lane.id AND task.state = 1 AND task.lease > ?))"
-)
-"""No other lane with the same pace is at work: two at once would be twice as fast as it allows."""
 _BEHIND = 0.001  # seconds
 _LAST = "\U0010ffff"  # no text that begins as another one does lies behind that one with this character
 
@@ -98,7 +93,7 @@ class Lanes:
             )
             noted = connection.execute(
                 "UPDATE lane_note SET due = ? WHERE site = ? AND queue = ? AND lane = ? AND due > ?",
-                (latest, self.site, self.name, lane, latest + LONGEST_WINDOW),
+                (latest, self.site, self.name, lane, latest),  # to look too early does no harm
             )
             if moved.rowcount + moved_tasks.rowcount + leases.rowcount + noted.rowcount:
                 changed(connection, [lane], [], latest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,8 +10,10 @@ import msgspec
 from ._errors import MalformedEvent
 from ._event import Event, restored
 
-__all__ = ["Pending", "as_pending"]
+__all__ = ["Pending", "as_pending", "readable_at_once"]
 
+READ_AT_ONCE = 16 * 2**20
+"""Bytes of bodies that are read together; one alone may be larger."""
 _IDS = range(1, 2**63)
 
 
@@ -33,6 +36,17 @@ def as_pending(row: int, received: float, *stored: Any) -> Pending:
     except MalformedEvent:
         return Pending(row, None, None, received)
     return Pending(row, event, _entity(event), received)
+
+
+def readable_at_once(rows: Iterable[tuple[int, int]]) -> list[int]:
+    """The first of ``rows`` (numbers, with the bytes of a body) whose bodies may be read together, and one at least."""
+    found, size = list[int](), 0
+    for row, length in rows:
+        size += length
+        if found and size > READ_AT_ONCE:
+            break
+        found.append(row)
+    return found
 
 
 def _entity(event: Event) -> str | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._worker import Worker
 
-__all__ = ["WorkerThread", "run_until_signal", "working"]
+__all__ = ["WorkerThread", "run_until_signal", "set_when", "wait", "working"]
 
 _log = logging.getLogger("perscom_receiver")
 
@@ -75,3 +75,18 @@ async def _watched(worker: Worker, stop: asyncio.Event) -> None:
     except Exception:  # noqa: BLE001
         if threading.main_thread().is_alive():  # else the program is ending, and nobody stopped its worker before
             _log.critical("The worker has ended by itself: events are stored, and wait until one is started.", exc_info=True)
+
+
+async def set_when(stop: asyncio.Event, wake: asyncio.Event) -> None:
+    """Set ``wake`` once ``stop`` is set."""
+    await stop.wait()
+    wake.set()
+
+
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait until the event is set, or for so many seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -60,7 +60,9 @@ def _held(connection: Connection, tasks: Sequence[Task]) -> dict[tuple[int, int]
     """What is known of those that are held still, by number and attempt."""
     numbers = {one.id for one in tasks}
     rows = connection.execute(
-        f"SELECT id, attempt, lane, started, chain FROM task WHERE id IN ({places(numbers)}) AND state = 1", tuple(numbers)
+        f"SELECT id, attempt, lane, started, chain FROM task WHERE id IN ({places(numbers)}) AND state = 1"
+        " /*pg ORDER BY id FOR UPDATE*/",
+        tuple(numbers),
     ).fetchall()
     return {(number, attempt): _Held(*known) for number, attempt, *known in rows}
 

@@ -22,7 +22,7 @@ from ._outcomes import cut_off_too_often, done, failed
 from ._planner import AT_ONCE, Planner
 from ._retry import RetryPolicy
 from ._router import Handler, Router
-from ._running import WorkerThread, run_until_signal, working
+from ._running import WorkerThread, run_until_signal, set_when, wait, working
 from .queue import Claim, Connection, Task, Told
 
 __all__ = ["Worker"]
@@ -99,15 +99,18 @@ class Worker:
                 loop.call_soon_threadsafe(wake.set)
 
         unlisten = self.inbox.database.listen(wake_up)
-        chores = [asyncio.create_task(self._beat()), asyncio.create_task(_set_when(stop, wake))]
+        leave = None if self.inbox.ingest is None else self.inbox.ingest.take_over(self.inbox)
+        chores = [asyncio.create_task(self._beat()), asyncio.create_task(set_when(stop, wake))]
         try:
             while not stop.is_set():
                 wake.clear()
                 pause = await self._step(wake) if await self._planner.open_lanes() else POLL
                 if pause:
-                    await _wait(wake, pause / self._speed)
+                    await wait(wake, pause / self._speed)
         finally:
             unlisten()
+            if leave is not None:
+                await asyncio.wrap_future(leave())
             await self._drain()  # with signs of life: leases are renewed until the last handler has ended
             for chore in chores:
                 chore.cancel()
@@ -235,16 +238,3 @@ class Worker:
         except Unavailable as error:
             _log.error("The worker could not write: %s", error)
             return None
-
-
-async def _set_when(stop: asyncio.Event, wake: asyncio.Event) -> None:
-    await stop.wait()
-    wake.set()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

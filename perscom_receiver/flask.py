@@ -42,7 +42,9 @@ class Perscom:
 
     With a router it stores what comes to ``path`` in the file ``PERSCOM_INBOX`` (by default ``inbox.db``; below the instance
     folder unless it is absolute), and ``flask perscom work`` calls the handlers, each in an app context of its own. The worker
-    is ``app.extensions["perscom"]``. Without a router the view at ``path`` is yours, guarded: it finds ``current_event()``.
+    is ``app.extensions["perscom"]``. ``PERSCOM_INGEST`` may be the address of a stream in front of the file
+    (:class:`~perscom_receiver.JetStream`). Without a router the view at ``path`` is yours, guarded: it finds
+    ``current_event()``.
     """
 
     def __init__(self, router: Router | None = None, *, path: str = _PATH) -> None:
@@ -62,7 +64,7 @@ class Perscom:
 
         file = Path(app.instance_path, app.config.get("PERSCOM_INBOX", "inbox.db"))
         file.parent.mkdir(parents=True, exist_ok=True)
-        inbox = SQLiteInbox(file)
+        inbox = SQLiteInbox(file, ingest=app.config.get("PERSCOM_INGEST"))
         worker = app.extensions["perscom"] = Worker(inbox, self.router, around=app.app_context)
         app.register_blueprint(webhook_blueprint(Receiver(secrets, inbox=inbox), path=self.path, worker=worker))
 

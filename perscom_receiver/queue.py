@@ -125,7 +125,10 @@ class Queue(Lanes):
         """Mark that the work begins now. False when the lease was lost, or may be at any moment: leave the task alone."""
         held = "WHERE id = ? AND attempt = ? AND state = 1 AND lease > ?"
         for one in task.all if task.others else ():  # all of a group, or none
-            if connection.execute(f"SELECT 1 FROM task {held}", (one.id, one.attempt, now)).fetchone() is None:
+            if (
+                connection.execute(f"SELECT 1 FROM task {held} /*pg FOR UPDATE*/", (one.id, one.attempt, now)).fetchone()
+                is None
+            ):
                 return False
         begun = 0
         for one in task.all:

@@ -1,7 +1,4 @@
-"""Every key that bridge.toml may have, and every one that a later version will understand.
-
-A key of a later version is refused by its name: whoever writes it must not believe that it does something.
-"""
+"""Every key that bridge.toml may have."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ from typing import Final
 __all__ = [
     "DESTINATION",
     "FORWARD",
-    "LATER_SERVER",
     "PRIVACY",
     "SERVER",
     "SITE",
@@ -23,8 +19,7 @@ SITE: Final = (
     *("name", "url", "secret", "previous_secret", "previous_secret_until", "language", "timezone", "operator"),
     *("token", "perscom_id", "api"),
 )
-SERVER: Final = ("listen", "status", "public", "database")
-LATER_SERVER: Final = ("ingest",)
+SERVER: Final = ("listen", "status", "public", "database", "ingest")
 DESTINATION: Final = (
     *("type", "events", "when", "language", "group", "quiet", "in_quiet", "ping", "show", "long", "threads", "unclear"),
 )

@@ -7,7 +7,9 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 
-from ._keys import LATER_SERVER, SERVER
+from perscom_receiver import ConfigurationError, JetStream
+
+from ._keys import SERVER
 from ._site import web_address
 from ._table import Table
 from .config import ListenAddress, Server
@@ -20,8 +22,8 @@ _HOST_NAME = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z
 
 
 def read_server(table: Table, folder: Path) -> Server:
-    """The listeners and the database; a relative file name counts from ``folder``."""
-    table.check_keys(SERVER, later=LATER_SERVER)
+    """The listeners, the database and what stands in front of it; a relative file name counts from ``folder``."""
+    table.check_keys(SERVER)
     default = Server(database=folder / _DATABASE)
     listen = _listener(table, "listen") or default.listen
     status = _listener(table, "status") or default.status
@@ -43,7 +45,8 @@ def read_server(table: Table, folder: Path) -> Server:
             "public",
             "begins with http://. Where anything redirects to https, PERSCOM loses the event: write https:// if you can.",
         )
-    return Server(listen=listen, status=status, public=public, database=_database(table, folder) or default.database)
+    database = _database(table, folder) or default.database
+    return Server(listen=listen, status=status, public=public, database=database, ingest=_ingest(table))
 
 
 def listen_address(text: str) -> ListenAddress | None:
@@ -78,6 +81,22 @@ def _listener(table: Table, key: str) -> ListenAddress | None:
         example = ListenAddress("127.0.0.1", 8000 if key == "listen" else 8001)
         table.wrong(key, f'"{table.shown(key)}" is no address with a port. Write it without http://, such as "{example}".')
     return address
+
+
+def _ingest(table: Table) -> JetStream | None:
+    text = table.text("ingest")
+    if text is None:
+        return None
+    try:
+        stream = JetStream(text)
+    except ConfigurationError as error:
+        table.wrong("ingest", str(error))
+        return None
+    if not stream.proves_itself:
+        table.note("ingest", "names no user, token or key: whoever reaches that server can write events that nobody signed.")
+    elif not stream.tls and not all(is_loopback(host) for host in stream.hosts):
+        table.note("ingest", "is not encrypted, and events are personal data: write tls:// if the server can do that.")
+    return stream
 
 
 def _database(table: Table, folder: Path) -> Path | None:

@@ -158,17 +158,11 @@ class Table:
         """The value as it stands in the file (never the one of a variable), safe to show."""
         return hide(str(self.values[key]))
 
-    def check_keys(self, known: Iterable[str], later: Iterable[str] = (), elsewhere: Mapping[str, str] = {}) -> None:
-        """Note every key that is neither known nor announced, and every one that only a later version understands.
-
-        ``elsewhere`` says of some unknown keys where they would be right.
-        """
-        known, later = tuple(known), tuple(later)
-        for key, value in self.values.items():
-            if key in later:
-                lines = "these lines" if isinstance(value, (dict, list)) else "this line"
-                self.wrong(key, f"{key} comes with a later version of perscom-bridge; take {lines} out for now.")
-            elif key not in known:
+    def check_keys(self, known: Iterable[str], elsewhere: Mapping[str, str] = {}) -> None:
+        """Note every key that is not known. ``elsewhere`` says of some of them where they would be right."""
+        known = tuple(known)
+        for key in self.values:
+            if key not in known:
                 self._unknown(key, known, elsewhere.get(key))
 
     def _unknown(self, key: str, known: tuple[str, ...], place: str | None) -> None:

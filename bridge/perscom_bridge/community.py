@@ -13,7 +13,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perscom_adapters import Destination, Forwards, Learns, Receipt
-from perscom_receiver import Receiver, SQLiteInbox, Unavailable, Worker
+from perscom_receiver import IngestHealth, Receiver, SQLiteInbox, Unavailable, Worker
 from perscom_receiver.queue import Database
 
 from .config import Config, DestinationConfig
@@ -41,7 +41,9 @@ class Community:
         speed: float = 1.0,
     ) -> None:
         self.config = config
-        self.inbox = SQLiteInbox(database, site=config.key, keep_bodies=config.privacy.keep_bodies, now=now)
+        self.inbox = SQLiteInbox(
+            database, site=config.key, keep_bodies=config.privacy.keep_bodies, now=now, ingest=config.server.ingest
+        )
         self.metrics = Metrics()
         self.first_call = asyncio.Event()
         """Set once a genuine event was stored."""
@@ -94,6 +96,10 @@ class Community:
                     for receipt in reversed(receipts):
                         with suppress(msgspec.DecodeError):
                             destination.learn(msgspec.json.decode(receipt, type=Receipt))
+
+    async def ingest(self) -> IngestHealth | None:
+        """How the stream in front of its inbox is doing; None: there is none."""
+        return None if self.inbox.ingest is None else await self.inbox.ingest.ahealth(self.inbox.site)
 
     def told(self, text: str) -> str:
         """``text`` with the name of the community in front, where there are several."""

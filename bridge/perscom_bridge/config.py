@@ -24,6 +24,8 @@ from .quiet import Quiet
 from .wording import Wording
 
 if TYPE_CHECKING:
+    from perscom_receiver import JetStream
+
     from .platforms import Place
 
 __all__ = [
@@ -129,6 +131,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """Page, metrics and readiness: for the operator alone."""
     database: Path
     """Absolute; a relative name in the file counts from the folder of the file."""
+    ingest: JetStream | None = None
+    """The stream in front of the database; None: events go into the database at once."""
     public: str | None = None
     """The address under which the internet reaches ``listen``, without a slash at the end; None when it is not known."""
 

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from perscom_adapters import Asks, Destination, Forwards
-from perscom_receiver import DestinationError
+from perscom_receiver import DestinationError, JetStream, PerscomError
 
 from .config import Api, Config
 from .service import destinations_of
@@ -21,7 +21,7 @@ WITHIN: Final = 20.0
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What was found of one destination, or of PERSCOM's API."""
+    """What was found of one destination, of PERSCOM's API, or of the stream in front of the database."""
 
     name: str
     works: bool | None
@@ -31,7 +31,7 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 async def ask_all(config: Config, progress: Callable[[int, int], object] = lambda done, total: None) -> list[Answered]:
-    """Ask for each destination, in the order of the file, and then for PERSCOM's API, if it has a token.
+    """Ask for each destination, in the order of the file, then for PERSCOM's API, if it has a token, and for the stream.
 
     ``progress`` is told how many have answered, and of how many. Raises ConfigurationError when a platform's library is not
     installed.
@@ -40,6 +40,8 @@ async def ask_all(config: Config, progress: Callable[[int, int], object] = lambd
         asking: list[Awaitable[Answered]] = [_ask(place) for _, place in opened]
         if config.site.api is not None:
             asking.append(_ask_perscom(config.site.api))
+        if config.server.ingest is not None:
+            asking.append(_ask_stream(config.server.ingest))
         return await _together(asking, progress)
 
 
@@ -84,3 +86,10 @@ async def _ask_perscom(api: Api) -> Answered:
         finally:
             await asked.close()
     return Answered("site.token", not complaints, " ".join(complaints) or "PERSCOM's API answers for all that it is asked for.")
+
+
+async def _ask_stream(stream: JetStream) -> Answered:
+    try:
+        return Answered("server.ingest", True, await stream.check())
+    except PerscomError as error:
+        return Answered("server.ingest", False, f"{str(error).rstrip('.')}.")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, generate_latest
 from prometheus_client.registry import Collector
+
+from perscom_receiver import IngestHealth
 
 from . import conditions, wording
 from .overview import Overview
@@ -50,6 +53,16 @@ class Metrics:
             "perscom_unknown_events", "Stored events whose names this version does not know", registry=self.registry
         )
 
+        self._up = Gauge("perscom_up", "1 while this part can be used", ["part"], registry=self.registry)
+        self._pending = Gauge("perscom_ingest_pending", "Events in the stream that are not stored yet", registry=self.registry)
+        self._taken = Counter(
+            "perscom_ingest_events",
+            "Events taken over from the stream, by what became of them",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._counted: dict[str, int] = {}
+
     def answered(self, status: int) -> None:
         """A request on the webhook path was answered."""
         self._answers.labels(str(status)).inc()
@@ -63,8 +76,19 @@ class Metrics:
             self.failed[destination, outcome] = self.failed.get((destination, outcome), 0) + 1
         self._messages.labels(destination, outcome).inc()
 
-    def update(self, overview: Overview) -> None:
-        """Set the gauges as ``overview`` has them."""
+    def update(self, overview: Overview | None, ingest: IngestHealth | None) -> None:
+        """Set the gauges as ``overview`` has them (None: the database cannot tell), and those of the stream."""
+        self._up.labels("database").set(overview is not None)
+        if overview is not None:
+            self._update_stored(overview)
+        if ingest is not None:
+            self._up.labels("stream").set(ingest.problem is None)
+            self._pending.set(nan if ingest.pending is None else ingest.pending)
+            for outcome, count in ingest.counts.items():
+                self._taken.labels(outcome).inc(count - self._counted.get(outcome, 0))
+                self._counted[outcome] = count
+
+    def _update_stored(self, overview: Overview) -> None:
         self._dead.set(overview.health.dead)
         self._unplanned.set(overview.health.oldest or 0)
         self._skew.set(overview.health.skew or 0)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from perscom_adapters import Destination, Forwards
-from perscom_receiver import ConfigurationError
+from perscom_receiver import ConfigurationError, Unavailable
 from perscom_receiver.queue import Database
 
 from ._http import Server, new_server
@@ -67,7 +67,7 @@ async def running(
     ``now`` gives seconds since 1970, ``speed`` times as fast as they pass; ``page`` makes another page than the usual one;
     ``keep_refused`` keeps the newest refused requests, and without it those of an earlier run are deleted. Raises
     ConfigurationError when an address cannot be listened on or the database is none of ours, and Unavailable when it cannot
-    be written.
+    be written and no stream is in front of it.
     """
     server = opened[0][0].server
     refused = RefusedRequests(server.database)
@@ -82,7 +82,12 @@ async def running(
         public_socket = stack.enter_context(_listener(server.listen))
         status_socket = stack.enter_context(_listener(server.status))
         service = Service(communities, _address(public_socket), _address(status_socket))
-        await database.awrite(lambda connection: None)  # a file that cannot be used is told now, not at the first event
+        try:
+            await database.awrite(lambda connection: None)  # a file that cannot be used is told now, not at the first event
+        except Unavailable as error:
+            if server.ingest is None:
+                raise
+            _log.error("The database cannot be used yet: %s. Events wait in the stream.", error)
         kept = refused if keep_refused else None
         public = PublicApp({one.config.webhook_path: one.webhook(kept) for one in communities})
         status = status_app(communities, changes, page, [one.told for one in unserved])

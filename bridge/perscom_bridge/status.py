@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from perscom_receiver import SQLiteInbox, Unavailable
+from perscom_receiver import IngestHealth, SQLiteInbox, Unavailable
 from perscom_receiver.queue import Database
 
 from .community import Community
@@ -59,8 +59,8 @@ def status_app(
             for one, overview in zip(communities, await overviews(), strict=True)
         ]
         failed = {one.config.key: one.metrics.failed for one in communities}
-        waiting = await asyncio.to_thread(undelivered, communities[0].inbox)
-        return template.render(communities=parts, unserved=unserved, undelivered=waiting, failed=failed)
+        waiting, ingest = await asyncio.to_thread(undelivered, communities[0].inbox), await streams(communities)
+        return template.render(communities=parts, unserved=unserved, undelivered=waiting, failed=failed, ingest=ingest)
 
     async def root(request: Request) -> Response:
         return HTMLResponse(await (page or own_page)(), headers=_HEADERS)
@@ -69,25 +69,32 @@ def status_app(
         return StreamingResponse(feed.stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
     async def readyz(request: Request) -> Response:
-        problems = await readiness(communities)
-        return JSONResponse({"ready": not problems, "problems": problems}, status_code=503 if problems else 200)
+        ingest = await streams(communities)
+        problems = await readiness(communities, ingest)
+        depth = {"ingest": {"pending": pending(ingest)}} if ingest else {}
+        return JSONResponse({"ready": not problems, "problems": problems, **depth}, status_code=503 if problems else 200)
 
     async def measure(request: Request) -> Response:
-        for one, overview in zip(communities, await overviews(), strict=True):
-            one.metrics.update(overview)
+        ingest = await streams(communities)
+        try:
+            found: Sequence[Overview | None] = await overviews()
+        except Unavailable:
+            found = [None] * len(communities)
+        for one, overview in zip(communities, found, strict=True):
+            one.metrics.update(overview, ingest.get(one.config.key))
         text = exposition([(one.config.community, one.metrics) for one in communities])
         return Response(text, media_type="text/plain; version=0.0.4")
+
+    async def unavailable(request: Request, error: Exception) -> Response:
+        told = [f"The database cannot be used: {error}", *receiving(await streams(communities))]
+        return PlainTextResponse("".join(f"{line}\n" for line in told), status_code=503)
 
     routes = [Route("/", root), Route("/changes", changes), Route("/readyz", readyz), Route("/metrics", measure)]
     return Starlette(
         routes=routes,
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(communities[0].config.server.status))],
-        exception_handlers={Unavailable: _unavailable},
+        exception_handlers={Unavailable: unavailable},
     )
-
-
-def _unavailable(request: Request, error: Exception) -> Response:
-    return PlainTextResponse(f"The database cannot be used: {error}\n", status_code=503)
 
 
 def _hosts(status: ListenAddress) -> list[str]:
@@ -96,20 +103,39 @@ def _hosts(status: ListenAddress) -> list[str]:
     return ["127.0.0.1", "localhost"] if status.host in ("127.0.0.1", "localhost") else ["*"]
 
 
-async def readiness(communities: Sequence[Community]) -> list[str]:
+async def streams(communities: Sequence[Community]) -> dict[str, IngestHealth]:
+    """How the stream is doing for each community, by its key; empty where there is none."""
+    found = await asyncio.gather(*(one.ingest() for one in communities))
+    return {one.config.key: health for one, health in zip(communities, found, strict=True) if health is not None}
+
+
+def pending(ingest: Mapping[str, IngestHealth]) -> int | None:
+    """How many events wait in the stream; None where that cannot be told."""
+    depths = [health.pending for health in ingest.values() if health.pending is not None]
+    return sum(depths) if ingest and len(depths) == len(ingest) else None
+
+
+def receiving(ingest: Mapping[str, IngestHealth]) -> list[str]:
+    """A sentence when events are accepted although the database cannot be used."""
+    number = pending(ingest)
+    return [] if number is None else [f"Events are accepted all the same: {number} wait in the stream."]
+
+
+async def readiness(communities: Sequence[Community], ingest: Mapping[str, IngestHealth]) -> list[str]:
     """What is missing, in words; empty when the service can do its work."""
     inbox = communities[0].inbox  # all of them have one database
+    missing = list(dict.fromkeys(health.problem for health in ingest.values() if health.problem is not None))
     try:
         await inbox.database.awrite(inbox.probe, timeout=2)
         healths = [(one, await one.inbox.ahealth()) for one in communities]
     except Unavailable as error:
-        return [f"The database cannot be used: {error}"]
+        return [f"The database cannot be used: {error}", *receiving(ingest), *missing]
     unhandled = [
         one.told(f"Events wait since {health.oldest:.0f} s and no worker handles them.")
         for one, health in healths
         if not health.worked
     ]
-    return [*unhandled, *await asyncio.to_thread(undelivered, inbox)]
+    return [*unhandled, *await asyncio.to_thread(undelivered, inbox), *missing]
 
 
 def undelivered(inbox: SQLiteInbox) -> list[str]:

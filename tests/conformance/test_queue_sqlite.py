@@ -238,6 +238,17 @@ def test_each_statement_finds_its_rows_by_an_index(files: tuple[Filled, Filled],
         assert "TEMP B-TREE" not in " ".join(plan) or any(part in sql for part in SORTED), told
 
 
+def test_no_number_of_new_chains_is_too_much_for_one_statement(tmp_path: Path) -> None:
+    filled = Filled(tmp_path / "queue.db", 1)
+    with closing(filled.connection):
+        for number in range(1200):
+            enqueue(filled, chain=f"unit/{number}")(filled.connection)
+        filled.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2000)  # of a common 32 766
+        assert filled.queue.begin(filled.connection, NOW, LEASE, 5)
+        in_front = "SELECT count(*) FROM task WHERE chain LIKE 'unit/%' AND behind = 0"
+        assert filled.connection.execute(in_front).fetchone() == (1200,)
+
+
 def count_steps(filled: Filled, name: str) -> int:
     """How many steps of SQLite's machine a call takes."""
     steps = 0

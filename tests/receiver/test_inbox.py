@@ -773,7 +773,7 @@ class TestTrouble:
     def test_an_event_that_is_not_committed_in_time_is_unavailable_and_the_next_try_is_told_the_truth(
         self, inbox: SQLiteInbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("perscom_receiver._inbox.COMMIT_WITHIN", 0.1)
+        monkeypatch.setattr("perscom_receiver._insert.COMMIT_WITHIN", 0.1)
         event = make_event("user.created")
         with held(inbox):
             with pytest.raises(Unavailable, match=r"within 0\.1 s"):
@@ -787,7 +787,7 @@ class TestTrouble:
     def test_a_slow_disk_commits_late_and_the_retry_of_perscom_is_seen_before(
         self, inbox: SQLiteInbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("perscom_receiver._inbox.COMMIT_WITHIN", 0.2)
+        monkeypatch.setattr("perscom_receiver._insert.COMMIT_WITHIN", 0.2)
         event, committing, leave = make_event("user.created"), threading.Event(), threading.Event()
 
         def slow_commit(connection: Connection) -> None:

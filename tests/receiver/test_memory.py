@@ -30,7 +30,7 @@ def inbox(tmp_path: Path) -> Iterator[SQLiteInbox]:
 def standing_still(inbox: SQLiteInbox) -> Iterator[None]:
     """Nothing is committed inside the block: somebody else has the file. Nobody waits for long."""
     with Path(f"{inbox.database.path}.lock").open("wb") as file, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("perscom_receiver._inbox.COMMIT_WITHIN", 0.01)
+        patch.setattr("perscom_receiver._insert.COMMIT_WITHIN", 0.01)
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

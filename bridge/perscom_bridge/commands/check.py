@@ -22,7 +22,7 @@ __all__ = ["command"]
 
 
 @click.command("check")
-@click.option("--live", is_flag=True, help="Also ask each platform, and PERSCOM's API, whether the credentials work.")
+@click.option("--live", is_flag=True, help="Also ask each platform, PERSCOM's API and NATS whether the credentials work.")
 @config_option
 @click.pass_context
 def command(context: click.Context, live: bool, config: Path) -> None:
@@ -95,4 +95,6 @@ def _read_back(found: Inspection) -> str:
         routing.append(f"  in your own words: {', '.join(found.config.site.wording)}")
     if found.config is not None and found.config.site.operator is not None:
         routing.append(f"  trouble is told in: {found.config.site.operator}")
+    if found.config is not None and found.config.server.ingest is not None:
+        routing.append(f"  accepted once they are in the stream at {found.config.server.ingest.name}")
     return "\n".join([f"{found.path}: no mistakes", "", *routing, "", *good_to_know([*found.notes, *moved])]).rstrip()

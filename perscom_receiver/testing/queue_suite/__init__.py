@@ -22,6 +22,7 @@ pytest.register_assert_rewrite(  # before they are imported: so that a failure s
             "_leases",
             "_outcomes",
             "_sharing",
+            "_side_by_side",
             "_together",
             "_workers",
         )

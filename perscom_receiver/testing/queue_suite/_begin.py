@@ -36,10 +36,12 @@ class Beginnings:
 
     def test_those_that_have_been_ready_longest_come_first_and_in_each_lane_the_oldest(self, desk: Desk) -> None:
         late, early = desk.lane("late", width=9), desk.lane("early", width=9)
-        tasks = {"early": desk.put(early, 3, due=100), "late": desk.put(late, 3, due=200)}
+        tasks = {lane: [desk.put(lane, due=due)[0] for due in dues] for lane, dues in ((late, (210, 200)), (early, (220, 100)))}
         begun = desk.begin()
-        assert {lane: ids(found) for lane, found in begun.items()} == tasks
-        assert list(begun) == ["early", "late"]
+        assert [(lane, ids(found)) for lane, found in begun.items()] == [
+            ("early", tasks[early][::-1]),
+            ("late", tasks[late][::-1]),
+        ]
 
     def test_lanes_get_even_shares_and_what_is_left_when_it_is_asked_for(self, desk: Desk) -> None:
         for name in "abc":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from ...queue import Connection, Group, State
@@ -141,31 +139,6 @@ class Chains:
         with pytest.raises(ValueError, match="a group or a chain"):
             desk.put(lane, group=Group("an action"), chain="user/7")
         assert desk.begin_all() == []
-
-    def test_processes_that_begin_at_once_never_work_on_one_chain_together(self, store: Store, desk: Desk) -> None:
-        lane = desk.lane("endpoint", width=20)
-        chains = [desk.put(lane, 8, chain=f"user/{n}") for n in range(6)]
-        chain_of = {task: n for n, chain in enumerate(chains) for task in chain}
-        order: list[int] = []
-        busy: set[int] = set()
-
-        def work(own: Desk) -> None:
-            while begun := own.begin_all(3):
-                mine = [chain_of[task.id] for task in begun]
-                assert not busy.intersection(mine)
-                busy.update(mine)
-                order.extend(ids(begun))
-                busy.difference_update(mine)  # before the others may have it
-                own.settle_all([(task, DONE) for task in begun])
-
-        handles = [Desk(store, store.open()) for _ in range(3)]
-        with ThreadPoolExecutor(len(handles)) as pool:
-            for done in [pool.submit(work, each) for each in handles]:
-                done.result(30)
-        for each in handles:
-            each.database.close()
-        order += finish(desk)  # what waited behind another one when all of them looked
-        assert [[task for task in order if chain_of[task] == n] for n in range(6)] == chains
 
 
 class OnceMore:

@@ -157,11 +157,11 @@ class Unclear:
 class Bounds:
     """A clock that ran ahead, and was set right, parks nothing for years."""
 
-    @pytest.mark.parametrize("parked", ["due", "lease", "rest"])
+    @pytest.mark.parametrize("parked", ["due", "due in a chain", "lease", "rest"])
     def test_nothing_is_parked_beyond_the_latest_moment(self, desk: Desk, parked: str) -> None:
         lane = desk.lane("discord")
-        if parked == "due":
-            (task,) = desk.put(lane, due=1e9)
+        if parked.startswith("due"):
+            (task,) = desk.put(lane, due=1e9, chain="user/7" if parked.endswith("chain") else None)
         else:
             (task,) = desk.put(lane)
             held = desk.claim(lease=1e9)

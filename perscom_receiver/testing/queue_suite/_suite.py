@@ -20,6 +20,7 @@ from ._groups import Groups, Rests
 from ._leases import Bounds, Leases, Unclear
 from ._outcomes import Burials, DeadTasks, Outcomes, Receipts, SentAgain
 from ._sharing import Enqueueing, Processes
+from ._side_by_side import SideBySide
 from ._store import Handle, Store
 from ._together import SettledTogether
 
@@ -44,6 +45,7 @@ class QueueSuite(
     OnceMore,
     Enqueueing,
     Processes,
+    SideBySide,
 ):
     """All that the queue promises, as tests. Subclass it, under a name that pytest collects, and say how a store is made."""
 
