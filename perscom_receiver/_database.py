@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -67,6 +68,15 @@ class Database:
         if self._store.path is None:
             raise ConfigurationError(f"{self.name} is no file.")
         return self._store.path
+
+    def exists(self) -> bool:
+        """Whether it was made. Raises ConfigurationError where no file can be, and Unavailable when no server answers."""
+        return self._store.exists()
+
+    def peek(self, work: Callable[[Connection], _T]) -> _T:
+        """Like :meth:`read`, but of what is there, as it is: nothing is made, brought up to date, or kept open for it."""
+        with closing(self._store.peek()) as reader:
+            return reader.read(work)
 
     def submit(self, work: Callable[[Connection], _T], *, wake: bool = False, size: int = 0) -> Future[_T]:
         """Queue ``work`` for the writer thread. The future has its result once that is committed.

@@ -22,6 +22,7 @@ except ImportError:  # Windows: SQLite's own busy handler has to do
 __all__ = [
     "FileLock",
     "Progress",
+    "check_folder",
     "copy_database",
     "open_connection",
     "prepare_file",
@@ -93,8 +94,7 @@ def prepare_file(path: Path, migrations: Sequence[Sequence[str]], lock: FileLock
     An older file is copied beside itself first. Raises ConfigurationError for a missing folder, for a newer file and for one
     that is not ours, which is left as it was.
     """
-    if not path.parent.is_dir():
-        raise ConfigurationError(f"The folder of the database does not exist: {path.parent}. Make it first.")
+    check_folder(path)
     with lock:
         if not path.exists():
             _create(path)
@@ -105,6 +105,12 @@ def prepare_file(path: Path, migrations: Sequence[Sequence[str]], lock: FileLock
             connection.close()
             raise
         return connection
+
+
+def check_folder(path: Path) -> None:
+    """Raises ConfigurationError when there is no folder for the file."""
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"The folder of the database does not exist: {path.parent}. Make it first.")
 
 
 def _create(path: Path) -> None:

@@ -32,7 +32,6 @@ REPLAYED_AT_ONCE = 100
 PROBE = 64 * 1024
 """Bytes that tell whether there is room on the disk. PERSCOM's largest event seen had 54 KB."""
 _DAY = 86_400
-_READ = "SELECT id, received, body, digest, secret_name, old_secret FROM event"
 
 
 class SQLiteInbox:
@@ -109,7 +108,11 @@ class SQLiteInbox:
             "SELECT id, length(body) FROM event WHERE site = ? AND unplanned = 1 ORDER BY id LIMIT ?", (self.site, n)
         ).fetchall()
         some = readable_at_once(waiting)
-        rows = connection.execute(f"{_READ} WHERE id IN ({places(some)}) ORDER BY id", some).fetchall() if some else []
+        rows = connection.execute(
+            "SELECT id, received, body, digest, secret_name, old_secret FROM event"
+            f" WHERE id IN ({places(some)}) AND unplanned = 1 ORDER BY id",
+            some,
+        )
         return [as_pending(*row) for row in rows]
 
     def plan(self, connection: Connection, plans: Iterable[tuple[Pending, Mapping[int, Group | None]]]) -> None:

@@ -18,7 +18,7 @@ from ._insert import insertion
 from ._nats_client import sentence
 from ._nats_message import read_message
 from ._nats_pull import Pull
-from ._nats_stream import make_consumer, subject
+from ._nats_stream import make_consumer, mend_consumer, subject
 from .queue import Connection
 
 if TYPE_CHECKING:
@@ -76,14 +76,22 @@ class Consumer:
         while not self._ended:
             try:
                 await make_consumer(self._js, self._inbox.site)
+                await self._mend()
                 async with Pull(self._client, self._inbox.site) as self._pull:
                     self._tell(None)
-                    while not self._ended and (messages := await self._pull.take()):
-                        await self._settle(messages)
+                    while not self._ended:
+                        if messages := await self._pull.take():
+                            await self._settle(messages)
+                        else:
+                            await self._mend()
             except Exception as error:  # noqa: BLE001 - nothing is acknowledged, so everything comes again
                 if not self._ended:
                     self._tell(sentence(error))
                     await asyncio.sleep(PAUSE)
+
+    async def _mend(self) -> None:
+        if not self._ended and (passed := await mend_consumer(self._js, self._inbox.site)):
+            _log.warning("Of %s, %d events in the stream were passed over, and come now.", self._inbox.site, passed)
 
     def _tell(self, trouble: str | None) -> None:
         if trouble is not None and trouble != self._takeover.trouble:

@@ -171,8 +171,10 @@ class Link:
                 if len(message.body) + LARGEST_HEADERS > self._client.max_payload:
                     _log.info("An event of %d bytes is too large for NATS and goes to the store directly.", len(message.body))
                     return None
-                sent = await self._js.publish_async(subject(site), message.body, headers=message.headers, stream=STREAM)
-                ack = await sent
+                # Not publish_async(): it never tells that the stream refuses.
+                ack = await self._js.publish(
+                    subject(site), message.body, timeout=ACK_WITHIN, stream=STREAM, headers=message.headers
+                )
         except APIError as error:
             told = sentence(error)
             if told != self.refusal:

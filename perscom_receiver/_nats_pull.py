@@ -34,6 +34,7 @@ class Pull:
         self._arrived: asyncio.Queue[Msg | None] = asyncio.Queue()
         self._left = 0
         self._ended = False
+        self._failed: Unavailable | None = None
 
     async def __aenter__(self) -> Pull:
         self._subscription = await self._client.subscribe(
@@ -59,14 +60,14 @@ class Pull:
         self._arrived.put_nowait(None)
 
     async def take(self) -> list[Msg]:
-        """What has come, in order; waits until there is something. Empty after :meth:`end`.
+        """What has come, in order. Empty when nothing has come for half a minute, and after :meth:`end`.
 
         Raises Unavailable when the server has given up the request, or says nothing any more.
         """
         taken: list[Msg] = []
-        while not taken and not self._ended:
-            if self._left <= 0:
-                await self._ask()
+        if self._left <= 0 and not self._ended and self._failed is None:
+            await self._ask()
+        while not taken and self._left > 0 and not self._ended:
             try:
                 async with asyncio.timeout(SILENT_AFTER):
                     message = await self._arrived.get()
@@ -75,6 +76,8 @@ class Pull:
             self._sort(message, taken)
             while not self._arrived.empty():
                 self._sort(self._arrived.get_nowait(), taken)
+        if self._failed is not None and not taken:
+            raise self._failed
         return taken
 
     def _sort(self, message: Msg | None, taken: list[Msg]) -> None:
@@ -100,10 +103,9 @@ class Pull:
         status, told = headers.get("Status", ""), headers.get("Description", "")
         if status == "100":
             return
-        if status in ("404", "408") or (status == "409" and ("MaxBytes" in told or "Batch" in told)):
-            self._left = 0
-        else:
-            raise Unavailable(f"the stream gives no more: {told or status or 'nobody knows why'}")
+        self._left = 0
+        if status not in ("404", "408") and not (status == "409" and ("MaxBytes" in told or "Batch" in told)):
+            self._failed = Unavailable(f"the stream gives no more: {told or status or 'nobody knows why'}")
 
 
 def _is_of_stream(message: Msg) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -23,7 +24,17 @@ from ._errors import ConfigurationError, Unavailable
 from ._nats_address import NatsAddress
 from ._nats_client import sentence
 
-__all__ = ["AT_ONCE", "STREAM", "described", "durable_name", "look_at_stream", "make_consumer", "make_stream", "subject"]
+__all__ = [
+    "AT_ONCE",
+    "STREAM",
+    "described",
+    "durable_name",
+    "look_at_stream",
+    "make_consumer",
+    "make_stream",
+    "mend_consumer",
+    "subject",
+]
 
 STREAM: Final = "PERSCOM_INGEST"
 SUBJECTS: Final = "perscom.ingest.*"
@@ -33,6 +44,7 @@ DUPLICATES: Final = 300.0
 """Seconds in which the stream itself knows repeats. PERSCOM makes its three tries within two minutes."""
 ACK_WAIT: Final = 10.0
 """Seconds after which what a dead worker was given goes to another one."""
+LOOK_AGAIN: Final = 1.0
 AT_ONCE: Final = 500
 """Messages of one site that are on their way into the store: one transaction, and in order."""
 _site = re.compile(r"[A-Za-z0-9_-]+").fullmatch
@@ -156,6 +168,29 @@ async def make_consumer(js: JetStreamContext, site: str) -> None:
             ),
         )
     _check_consumer(info.config, site)
+
+
+async def mend_consumer(js: JetStreamContext, site: str) -> int:
+    """Make the consumer of ``site`` anew where it passes messages over, and return how many these are.
+
+    A server that was killed may believe that they were acknowledged, although they are in the stream. Most of them were, and
+    end as repeats; where the stream has lost its newest messages, others may have their numbers since.
+    """
+    passed = await _passed_over(js, site)
+    if passed:  # in between some may have been acknowledged
+        await asyncio.sleep(LOOK_AGAIN)
+        passed = min(passed, await _passed_over(js, site))
+    if passed:
+        await js.delete_consumer(STREAM, durable_name(site))
+        await make_consumer(js, site)
+    return passed
+
+
+async def _passed_over(js: JetStreamContext, site: str) -> int:
+    stream = await js.stream_info(STREAM, subjects_filter=subject(site))
+    consumer = await js.consumer_info(STREAM, durable_name(site))
+    waiting = (stream.state.subjects or {}).get(subject(site), 0)
+    return max(0, waiting - (consumer.num_pending or 0) - (consumer.num_ack_pending or 0))
 
 
 def _check_consumer(config: ConsumerConfig, site: str) -> None:

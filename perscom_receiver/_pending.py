@@ -9,11 +9,10 @@ import msgspec
 
 from ._errors import MalformedEvent
 from ._event import Event, restored
+from ._receipts import READ_AT_ONCE
 
 __all__ = ["Pending", "as_pending", "readable_at_once"]
 
-READ_AT_ONCE = 16 * 2**20
-"""Bytes of bodies that are read together; one alone may be larger."""
 _IDS = range(1, 2**63)
 
 

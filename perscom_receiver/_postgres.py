@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -39,6 +40,16 @@ class PostgresStore:
     @property
     def name(self) -> str:
         return self._address.name
+
+    def exists(self) -> bool:
+        with closing(self.peek()) as reader:
+            found = reader.read(
+                lambda connection: connection.execute("SELECT to_regclass('schema_version') IS NOT NULL").fetchone()
+            )
+        return bool(found[0])
+
+    def peek(self) -> Reader:
+        return self.reader()
 
     def open(self) -> Session:
         self._token = uuid4().hex  # anew for each process of a fork

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from ._event import Event
-from ._pending import Pending, as_pending
+from ._pending import Pending, as_pending, readable_at_once
 from .queue import Connection, Database, Group, Queue
 
 __all__ = ["MOST_COUNTED", "Missed", "find_missed", "replay"]
@@ -16,13 +16,11 @@ __all__ = ["MOST_COUNTED", "Missed", "find_missed", "replay"]
 MOST_COUNTED = 10_000
 """Events without a body that are counted; a million would take seconds, and nobody reads the difference."""
 _AT_ONCE = 200
-_READ_AT_ONCE = 16 * 2**20
-"""Bytes of bodies that are read together; one alone may be larger."""
-_READ = (
-    "SELECT id, received, body, digest, secret_name, old_secret FROM event WHERE id >= ? AND id < ? AND site = ?"
-    " AND body IS NOT NULL AND unplanned IS NULL AND received >= ?"
+_MISSED = (
+    "FROM event WHERE id >= ? AND id < ? AND site = ? AND body IS NOT NULL AND unplanned IS NULL AND received >= ?"
     " AND NOT EXISTS (SELECT 1 FROM task WHERE task.event = event.id AND task.lane = ?) ORDER BY id"
 )
+_READ = f"SELECT id, received, body, digest, secret_name, old_secret {_MISSED}"
 _GONE = (
     "SELECT count(*) FROM (SELECT 1 FROM event WHERE site = ? AND body IS NULL AND unplanned IS NULL AND received >= ?"
     " AND NOT EXISTS (SELECT 1 FROM task WHERE task.event = event.id AND task.lane = ?) LIMIT ?) AS gone"
@@ -64,7 +62,8 @@ def replay(
         lane = queue.lane(connection, handler)  # the worker brings it up to date when it comes
     made = 0
     for row in rows:
-        stored = connection.execute(_READ, (row, row + 1, queue.site, 0.0, lane)).fetchone()
+        # So that nobody forgets the body meanwhile.
+        stored = connection.execute(f"{_READ} /*pg FOR SHARE OF event*/", (row, row + 1, queue.site, 0.0, lane)).fetchone()
         found = None if stored is None else as_pending(*stored)
         if found is not None and found.event is not None:
             made += queue.enqueue(connection, lane, row, due=now, group=group(found.event), entity=found.entity)
@@ -81,16 +80,12 @@ def _stored(database: Database, site: str, lane: int, rows: range, since: float)
 
 def _read_some(site: str, lane: int, first: int, since: float, connection: Connection) -> tuple[list[Pending], int]:
     """Some of them, and the number from which to go on."""
-    found, size, end = [], 0, first + _AT_ONCE
-    rows = connection.execute(_READ, (first, end, site, since, lane))
-    for row in rows:
-        found.append(as_pending(*row))
-        size += len(row[2])
-        if size > _READ_AT_ONCE:
-            end = row[0] + 1
-            break
-    rows.close()
-    return found, end
+    end = first + _AT_ONCE
+    there = connection.execute(f"SELECT id, length(body) {_MISSED}", (first, end, site, since, lane)).fetchall()
+    some = readable_at_once(there)
+    if len(some) < len(there):
+        end = some[-1] + 1
+    return [as_pending(*row) for row in connection.execute(_READ, (first, end, site, since, lane))], end
 
 
 def _lane(connection: Connection, queue: Queue, handler: str) -> int:

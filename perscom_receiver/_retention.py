@@ -6,11 +6,13 @@ it, so that a captured request is never taken twice.
 
 from __future__ import annotations
 
+from ._statements import places
 from .queue import Connection, Queue
 
 __all__ = ["forget_bodies", "forget_entities", "forget_events", "give_up"]
 
 _TOO_LONG = "It waited longer than bodies are kept."
+_UNUSED = "NOT EXISTS (SELECT 1 FROM task WHERE task.event = event.id AND task.state IN (0, 1))"
 
 
 def forget_bodies(connection: Connection, queue: Queue, before: float, now: float, n: int) -> int:
@@ -23,11 +25,14 @@ def forget_bodies(connection: Connection, queue: Queue, before: float, now: floa
     ).fetchall()
     for (event,) in waiting:
         queue.bury(connection, event, now, _TOO_LONG)
-    return connection.execute(
-        "UPDATE event SET body = NULL WHERE id IN ("
-        " SELECT id FROM event WHERE site = ? AND body IS NOT NULL AND received < ? AND unplanned IS NULL"
-        " AND NOT EXISTS (SELECT 1 FROM task WHERE task.event = event.id AND task.state IN (0, 1)) LIMIT ?)",
+    old = connection.execute(
+        "SELECT id FROM event WHERE site = ? AND body IS NOT NULL AND received < ? AND unplanned IS NULL"
+        f" AND {_UNUSED} LIMIT ? /*pg FOR UPDATE SKIP LOCKED*/",
         (queue.site, before, n),
+    ).fetchall()
+    # Somebody may have let a task of one of them run again at this very moment; from now on nobody can.
+    return connection.execute(
+        f"UPDATE event SET body = NULL WHERE id IN ({places(old)}) AND {_UNUSED}", [event for (event,) in old]
     ).rowcount
 
 
@@ -54,15 +59,18 @@ def forget_events(connection: Connection, site: str, floor: int, n: int) -> int:
     ).fetchall()
     if not old:
         return 0
+    # Whoever stores an event from now on sees the floor, and whoever did without seeing it has ended.
+    connection.execute("/*pg LOCK TABLE event IN SHARE ROW EXCLUSIVE MODE*/")
     connection.execute(
         "INSERT INTO floor (site, created) VALUES (?, ?) ON CONFLICT (site) DO UPDATE SET created = excluded.created"
         " WHERE excluded.created > floor.created",
         (site, min(floor, old[-1][1] + 1)),
     )
-    for event, _ in old:
-        connection.execute("DELETE FROM attempt WHERE task IN (SELECT id FROM task WHERE event = ?)", (event,))
-        connection.execute("DELETE FROM task WHERE event = ?", (event,))
-        connection.execute("DELETE FROM event WHERE id = ?", (event,))
+    events = [event for event, _ in old]
+    those = f"({places(events)})"
+    connection.execute(f"DELETE FROM attempt WHERE task IN (SELECT id FROM task WHERE event IN {those})", events)
+    connection.execute(f"DELETE FROM task WHERE event IN {those}", events)
+    connection.execute(f"DELETE FROM event WHERE id IN {those}", events)
     return len(old)
 
 

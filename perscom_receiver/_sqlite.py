@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ._backup import back_up
 from ._errors import Unavailable
-from ._files import BUSY_TIMEOUT, FileLock, Progress, open_connection, prepare_file, rewrite
+from ._files import BUSY_TIMEOUT, FileLock, Progress, check_folder, open_connection, prepare_file, rewrite
 from ._restore import Restored, restore
 from ._trouble import as_unavailable, unavailable
 from ._write import Connection
@@ -41,8 +41,18 @@ class SQLiteStore:
         self.path = path
         self._migrations = migrations
 
-    def open(self) -> _Session:
+    def exists(self) -> bool:
         """See :class:`~perscom_receiver._store.Store`, also for the rest."""
+        check_folder(self.path)
+        return self.path.exists()
+
+    def peek(self) -> _Reader:
+        # One that nobody has open is read as it is: SQLite would make files beside it.
+        how = "mode=ro" if os.path.exists(f"{self.path}-wal") else "immutable=1"
+        with _translated():
+            return _Reader(sqlite3.connect(f"{self.path.as_uri()}?{how}", uri=True, check_same_thread=False))
+
+    def open(self) -> _Session:
         lock = FileLock(self.path)
         try:
             return _Session(self.path, prepare_file(self.path, self._migrations, lock), open_connection(self.path), lock)

@@ -58,6 +58,12 @@ class Store(Protocol):
     def path(self) -> Path | None:
         """Its file; None when it is none."""
 
+    def exists(self) -> bool:
+        """Whether it was made. Raises ConfigurationError where it cannot be, and Unavailable when nobody can tell."""
+
+    def peek(self) -> Reader:
+        """For what is there, as it is: nothing is made or changed for it. Raises Unavailable."""
+
     def open(self) -> Session:
         """With the schema brought up to date. Raises ConfigurationError for what is not ours or newer, and Unavailable."""
 

@@ -55,6 +55,12 @@ _RUNS_AGAIN = (
     " AND lane.site = ? AND lane.queue = ?)"
 )
 """A task is one of this site and queue, and the body of its event is kept."""
+# So that nobody forgets these bodies until the tasks wait.
+_KEEP_BODIES = (
+    "SELECT 1 FROM event WHERE id IN (SELECT event FROM task WHERE id = ? UNION ALL SELECT other.event FROM task"
+    " JOIN task AS other ON other.lane = task.lane AND other.group_key = task.group_key"
+    " AND other.group_first = task.group_first WHERE task.id = ?) /*pg ORDER BY id FOR SHARE*/"
+)
 _LAST_OF_CHAIN = "behind = CASE WHEN chain IS NOT NULL THEN 1 ELSE 0 END"
 """Where a task stands until its chain is lined up."""
 
@@ -181,6 +187,7 @@ class Queue(Lanes):
         False when this site has no dead task of that id, or the body of its event is gone.
         """
         ours = (self.site, self.name)
+        connection.execute(_KEEP_BODIES, (task, task)).fetchall()
         row = connection.execute(
             f"SELECT lane, chain, group_key, group_first FROM task WHERE id = ? AND state = 3 AND {_RUNS_AGAIN}", (task, *ours)
         ).fetchone()
@@ -200,6 +207,7 @@ class Queue(Lanes):
 
         False when this site has no task of that id, it is being worked on, or the body of its event is gone.
         """
+        connection.execute(_KEEP_BODIES, (task, task)).fetchall()
         row = connection.execute(
             f"UPDATE task SET state = 0, due = ?, settled = NULL, receipt = NULL, error = NULL, {_LAST_OF_CHAIN}"
             f" WHERE id = ? AND state <> 1 AND {_RUNS_AGAIN} RETURNING lane, chain",

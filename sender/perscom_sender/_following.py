@@ -21,7 +21,8 @@ from perscom_receiver.queue import Connection
 
 from . import _publish
 from ._automations import COLUMNS, as_automation
-from ._rows import Recipient, find
+from ._patterns import Recipient
+from ._rows import find
 from ._store import Store
 from .automations import Automation, Context, Outcome, dry_run
 

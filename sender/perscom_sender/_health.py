@@ -20,7 +20,7 @@ _STANDING = (
 
 # What waits besides deliveries: events in the outbox, and automations.
 _OLDEST = (
-    "SELECT created / 1e6 FROM perscom_outbox WHERE site = ? ORDER BY id LIMIT 1",
+    "SELECT CAST(created AS DOUBLE PRECISION) / 1e6 FROM perscom_outbox WHERE site = ? ORDER BY id LIMIT 1",
     "SELECT at FROM sender_run WHERE site = ? AND outcome = 'waiting' ORDER BY id LIMIT 1",
 )
 

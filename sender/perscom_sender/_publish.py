@@ -13,7 +13,7 @@ import msgspec
 from perscom_receiver import ConfigurationError, Event, MalformedEvent, php_json
 from perscom_receiver.queue import Connection, Queue
 
-from ._rows import Recipient, wanting
+from ._patterns import Recipient, wanting
 from ._tables import OUTBOX
 
 __all__ = ["Draft", "Told", "decode_told", "draft", "fetch", "insert", "known", "post"]
@@ -127,9 +127,13 @@ def insert(connection: Connection, queue: Queue, event: Draft, now: float, recip
         return old
     number = _insert_event(connection, queue.site, event, now)
     if event.key is not None:
-        connection.execute(
-            "INSERT INTO sender_key (site, key, event, published) VALUES (?, ?, ?, ?)", (queue.site, event.key, number, now)
+        kept = connection.execute(
+            "INSERT INTO sender_key (site, key, event, published) VALUES (?, ?, ?, ?) ON CONFLICT (site, key) DO NOTHING",
+            (queue.site, event.key, number, now),
         )
+        if not kept.rowcount:  # somebody else has published it at this very moment
+            connection.execute("DELETE FROM event WHERE id = ?", (number,))
+            return insert(connection, queue, event, now, recipients)
     for one in wanting(connection, queue.site, event.name) if recipients is None else recipients:
         queue.enqueue(connection, one.lane, number, due=now, chain=event.entity if one.ordered else None)
     if recipients is None and event.told is not None:
@@ -178,7 +182,7 @@ def fetch(connection: Connection, site: str) -> list[tuple[int, Draft]]:
     """Some of what lies in an outbox, oldest first, with the numbers of its rows."""
     rows = connection.execute(
         "SELECT id, name, created, request_id, entity, CAST(body AS BLOB), key, CAST(told AS BLOB) FROM perscom_outbox"
-        " WHERE site = ? ORDER BY id LIMIT ?",
+        " WHERE site = ? ORDER BY id LIMIT ? /*pg FOR UPDATE*/",
         (site, MOST_FETCHED),
     )
     return [(number, Draft(*rest)) for number, *rest in rows]

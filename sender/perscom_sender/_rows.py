@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import NamedTuple
 
 import msgspec
 
 from perscom_receiver import ConfigurationError, Secret
 from perscom_receiver.queue import Connection, Queue
 
+from ._patterns import Recipient, places, want
 from .schedule import Schedule
 from .subscription import Subscription
 
 __all__ = [
     "Breaker",
-    "Recipient",
     "Row",
     "StoredSecret",
     "find",
     "find_all",
+    "held",
+    "hold",
     "known",
-    "places",
     "read_all",
     "remove",
     "save",
     "set_width",
-    "wanting",
 ]
 
 _COLUMNS = (
@@ -66,13 +64,6 @@ class Breaker(msgspec.Struct, frozen=True):
     """How often it opened in a row."""
     open_until: float = 0.0
     """Until when nothing is sent; then one request at a time, until one succeeds."""
-
-
-class Recipient(NamedTuple):
-    """Where an event goes."""
-
-    lane: int
-    ordered: bool
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -120,6 +111,19 @@ def known(connection: Connection, site: str, number: int) -> Row:
     return row
 
 
+def hold(connection: Connection, numbers: Collection[int]) -> None:
+    """Let nobody else change these subscriptions until the transaction ends."""
+    connection.execute(
+        f"SELECT id FROM sender_subscription WHERE id IN ({places(numbers)}) ORDER BY id /*pg FOR UPDATE*/", tuple(numbers)
+    ).fetchall()
+
+
+def held(connection: Connection, site: str, number: int) -> Row:
+    """Like :func:`known`, of one that is about to be changed."""
+    hold(connection, [number])
+    return known(connection, site, number)
+
+
 def read_all(connection: Connection, site: str) -> list[Row]:
     """All subscriptions, oldest first."""
     rows = connection.execute(
@@ -158,13 +162,13 @@ def save(connection: Connection, queue: Queue, subscription: Subscription, store
     """Write a subscription down, a new one (``id`` 0) or over an older one. Returns its number."""
     number = subscription.id
     if not number:
-        number = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM sender_subscription").fetchone()[0]
+        number = connection.execute(
+            "INSERT INTO sender_subscription (site, lane, name, description, url, method, secrets, events, waits,"
+            " concurrency, timeout, ordered, standard) VALUES (?, 0, '', '', '', '', '', '', '', 1, 1, 0, 0) RETURNING id",
+            (queue.site,),
+        ).fetchone()[0]
         lane = queue.lane(connection, str(number))
-        connection.execute(
-            "INSERT INTO sender_subscription (id, site, lane, name, description, url, method, secrets, events, waits,"
-            " concurrency, timeout, ordered, standard) VALUES (?, ?, ?, '', '', '', '', '', '', '', 1, 1, 0, 0)",
-            (number, queue.site, lane),
-        )
+        connection.execute("UPDATE sender_subscription SET lane = ? WHERE id = ?", (lane, number))
     columns = {
         "name": subscription.name,
         "description": subscription.description,
@@ -183,7 +187,7 @@ def save(connection: Connection, queue: Queue, subscription: Subscription, store
         f"UPDATE sender_subscription SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",
         (*columns.values(), number),
     )
-    _want(connection, queue.site, number, subscription.patterns)
+    want(connection, queue.site, number, subscription.patterns)
     set_width(connection, queue, number)
     return int(number)
 
@@ -195,52 +199,7 @@ def set_width(connection: Connection, queue: Queue, number: int) -> None:
         queue.lane(connection, str(number), width=row.width)
 
 
-def _want(connection: Connection, site: str, number: int, patterns: Iterable[str]) -> None:
-    """Let a subscription want exactly these patterns; a pattern that nobody wants any more is forgotten."""
-    before = connection.execute("DELETE FROM sender_wanted WHERE subscription = ? RETURNING pattern", (number,)).fetchall()
-    for pattern in patterns:
-        glob = 1 if set(pattern) & set("*?[") else None
-        connection.execute(
-            "INSERT INTO sender_pattern (site, text, glob) VALUES (?, ?, ?) ON CONFLICT (site, text) DO NOTHING",
-            (site, pattern, glob),
-        )
-        connection.execute(
-            "INSERT INTO sender_wanted (pattern, subscription) SELECT id, ? FROM sender_pattern WHERE site = ? AND text = ?",
-            (number, site, pattern),
-        )
-    for (pattern,) in before:
-        connection.execute(
-            "DELETE FROM sender_pattern WHERE id = ? AND NOT EXISTS"
-            " (SELECT 1 FROM sender_wanted WHERE pattern = sender_pattern.id)",
-            (pattern,),
-        )
-
-
-def wanting(connection: Connection, site: str, name: str) -> list[Recipient]:
-    """The subscriptions that want events called ``name``: also the disabled ones, where they wait."""
-    patterns = connection.execute(
-        "SELECT id, text FROM sender_pattern WHERE site = ? AND text = ?"
-        " UNION SELECT id, text FROM sender_pattern WHERE site = ? AND glob = 1",
-        (site, name, site),
-    ).fetchall()
-    fitting = [number for number, text in patterns if text == name or fnmatchcase(name, text)]
-    if not fitting:
-        return []
-    found = connection.execute(
-        "SELECT DISTINCT s.lane, s.ordered FROM sender_wanted"
-        " JOIN sender_subscription AS s ON s.id = sender_wanted.subscription"
-        f" WHERE sender_wanted.pattern IN ({places(fitting)}) AND s.removed IS NULL",
-        fitting,
-    )
-    return [Recipient(lane, bool(ordered)) for lane, ordered in found]
-
-
 def remove(connection: Connection, site: str, number: int) -> None:
     """Let a subscription want nothing, and be found no more. What was sent to it stays in the log."""
-    _want(connection, site, number, ())
+    want(connection, site, number, ())
     connection.execute("UPDATE sender_subscription SET removed = 1, secrets = '[]' WHERE id = ?", (number,))
-
-
-def places(values: Sized) -> str:
-    """So many placeholders, for ``IN``."""
-    return ", ".join("?" * len(values))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from perscom_receiver import AddressGuard, ConfigurationError, SQLiteInbox
-from perscom_receiver.queue import Connection, Database
+from perscom_receiver.queue import Connection, Database, foreign
 
 from . import _publish
 from ._automations import Automations
@@ -126,7 +125,7 @@ class Sender:
 
     def publish_in(
         self,
-        connection: sqlite3.Connection,
+        connection: object,
         name: str,
         data: object,
         changes: Mapping[str, object] | None = None,
@@ -140,12 +139,13 @@ class Sender:
     ) -> str:
         """Publish within a transaction of your own, which you commit: the event is there if your change is, and only then.
 
-        ``connection`` leads to the file of this sender or to one of its ``outboxes``. The event waits there, in the table
-        ``perscom_outbox``, until a running sender finds it, within a second or so. ``created`` is now; who wants it is asked
-        when it is found. Returns its key, for ``log``-keeping of your own: the given one, or a new one.
+        ``connection``, one of sqlite3 or of psycopg, leads to the database of this sender or to one of its ``outboxes``. The
+        event waits there, in the table ``perscom_outbox``, until a running sender finds it, within a second or so. ``created``
+        is now; who wants it is asked when it is found. Returns its key, for ``log``-keeping of your own: the given one, or a
+        new one.
         """
         event = self._draft(name, data, changes, request_id, key, trace_id, old, causer, entity)
-        return _publish.post(connection, self._store.site, event)
+        return _publish.post(foreign(connection), self._store.site, event)
 
     def test(self, subscription: int, data: object = {"status": "ok"}) -> int:
         """Send ``webhook.test`` to one subscription, whatever it wants, as PERSCOM's button does. Returns the event's number.

@@ -11,7 +11,8 @@ import msgspec
 from perscom_receiver import ConfigurationError
 from perscom_receiver.queue import Connection, Queue, Result, State, Task
 
-from ._rows import Row, find, places, set_width
+from ._patterns import places
+from ._rows import Row, find, hold, set_width
 from ._verdict import Verdict
 
 __all__ = ["Breaking", "Settled", "Try", "settle"]
@@ -72,6 +73,8 @@ def settle(connection: Connection, queue: Queue, tries: Sequence[Try], now: floa
     """Keep how tries ended."""
     if not tries:
         return []
+    if not all(one.verdict.done for one in tries):  # what is known of their endpoints is about to be changed
+        hold(connection, {one.row.subscription.id for one in tries})
     _close_breakers(connection, queue, {one.row.subscription.id for one in tries if one.verdict.done})
     ends = [_end(connection, queue, one, now, breaking) for one in tries]
     kept = queue.settle_all(connection, [(one.task, result) for one, (result, _) in zip(tries, ends, strict=True)], now)
@@ -99,7 +102,8 @@ def _end(connection: Connection, queue: Queue, one: Try, now: float, breaking: B
 def _close_breakers(connection: Connection, queue: Queue, numbers: Collection[int]) -> None:
     """One success ends what failures began."""
     failing = connection.execute(
-        f"SELECT id, lane, open_until FROM sender_subscription WHERE id IN ({places(numbers)}) AND failures > 0",
+        f"SELECT id, lane, open_until FROM sender_subscription WHERE id IN ({places(numbers)}) AND failures > 0"
+        " ORDER BY id /*pg FOR UPDATE*/",
         tuple(numbers),
     ).fetchall()
     for number, lane, until in failing:

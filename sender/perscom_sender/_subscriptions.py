@@ -111,7 +111,7 @@ class Subscriptions:
             changes["events"] = _texts(changes["events"])
 
         def change(connection: Connection) -> None:
-            row = _rows.known(connection, self._store.site, number)
+            row = _rows.held(connection, self._store.site, number)
             changed = msgspec.structs.replace(row.subscription, **changes)
             check(changed)
             Signer(changed.secrets, standard=changed.standard)
@@ -131,7 +131,7 @@ class Subscriptions:
             raise ConfigurationError("The overlap of two secrets is 0 s to 366 days, in seconds.")
 
         def change(connection: Connection) -> None:
-            row, now = _rows.known(connection, self._store.site, number), self._store.now()
+            row, now = _rows.held(connection, self._store.site, number), self._store.now()
             kept = [
                 StoredSecret(one.value, now + overlap if one.until is None else min(one.until, now + overlap))
                 for one in row.stored
@@ -148,7 +148,7 @@ class Subscriptions:
         """Send again, what was kept meanwhile first. Its breaker is closed."""
 
         def change(connection: Connection) -> None:
-            _rows.known(connection, self._store.site, number)
+            _rows.held(connection, self._store.site, number)
             connection.execute(
                 "UPDATE sender_subscription SET failures = 0, failing_since = NULL, trips = 0, open_until = 0 WHERE id = ?",
                 (number,),
@@ -164,7 +164,7 @@ class Subscriptions:
         """Send nothing more; events are kept until it is enabled, as long as bodies are kept."""
 
         def change(connection: Connection) -> None:
-            _rows.known(connection, self._store.site, number)
+            _rows.held(connection, self._store.site, number)
             self._store.queue.pause(connection, str(number), reason)
 
         self._store.write(change)
@@ -174,6 +174,7 @@ class Subscriptions:
         """Forget a subscription and its secrets. What waits is not sent any more; the log stays. False when there is none."""
 
         def change(connection: Connection) -> bool:
+            _rows.hold(connection, [number])
             if _rows.find(connection, self._store.site, number) is None:
                 return False
             _rows.remove(connection, self._store.site, number)

@@ -70,7 +70,7 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
 def prepare(connection: Connection) -> None:
     """Bring the tables up to date, for the writer of the database. Raises ConfigurationError when a newer program made them."""
     connection.execute("CREATE TABLE IF NOT EXISTS sender_schema (version INTEGER NOT NULL)")
-    row = connection.execute("SELECT version FROM sender_schema").fetchone()
+    row = connection.execute("SELECT version FROM sender_schema /*pg FOR UPDATE*/").fetchone()
     found = 0 if row is None else row[0]
     if found > len(_STEPS):
         raise ConfigurationError(
@@ -81,5 +81,7 @@ def prepare(connection: Connection) -> None:
     for step in _STEPS[found:]:
         for statement in step:
             connection.execute(statement)
-    connection.execute("DELETE FROM sender_schema")
-    connection.execute("INSERT INTO sender_schema (version) VALUES (?)", (len(_STEPS),))
+    if row is None:
+        connection.execute("INSERT INTO sender_schema (version) VALUES (?)", (len(_STEPS),))
+    else:
+        connection.execute("UPDATE sender_schema SET version = ?", (len(_STEPS),))

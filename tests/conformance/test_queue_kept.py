@@ -97,6 +97,17 @@ class TestRestored:
         desk.database.restore(copy)
         assert finish(desk) == waiting
 
+    def test_one_that_was_under_way_is_in_front_until_its_lease_is_over(self, desk: Desk) -> None:
+        lane = desk.lane("endpoint", width=9)
+        desk.put(lane, 2, chain="user/7")
+        desk.settle(desk.begin_all()[0], FAILED)
+        assert len(desk.begin_all()) == 1
+        assert desk.revive(1)
+        waiting = events(desk, *OPEN)
+        desk.database.restore(back_up(desk))
+        assert desk.begin_all() == []
+        assert finish(desk) == waiting
+
     def test_one_that_was_under_way_in_both_files_stands_in_front_alone(self, desk: Desk) -> None:
         """The first was sent again while the last was under way."""
         lane = desk.lane("endpoint", width=9)

@@ -48,7 +48,8 @@ class Filled:
             "UPDATE task SET group_first = (SELECT created FROM event WHERE id = event) WHERE group_key > ''"
         )
         self.put("busy", rows, chain=CHAIN, behind=1)
-        self.connection.execute("UPDATE task SET behind = 0, due = -1 WHERE id = (SELECT min(id) FROM task WHERE behind = 1)")
+        self.connection.execute("UPDATE task SET due = -1 WHERE chain = ?", (CHAIN,))  # before all else
+        self.connection.execute("UPDATE task SET behind = 0 WHERE id = (SELECT min(id) FROM task WHERE behind = 1)")
         self.connection.execute(
             f"INSERT INTO lane (site, queue, name, width, repeat_unclear, pace, ready) {NUMBERS}"
             " SELECT 'default', 'inbox', 'idle ' || i, 5, 1, 'idle/' || i || '/', CASE WHEN i % 2 THEN 9e9 + i END FROM n",

@@ -29,8 +29,8 @@ class Row(msgspec.Struct):
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(tmp_path / "inbox.db")
+def inbox(place: str) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(place)
     yield inbox
     inbox.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -36,8 +35,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path, clock: Clock) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(tmp_path / "inbox.db", now=clock)
+def inbox(place: str, clock: Clock) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(place, now=clock)
     yield inbox
     inbox.close()
 
@@ -141,13 +140,13 @@ def test_those_without_a_group_wait_for_nobody(inbox: SQLiteInbox) -> None:
     assert seen.together == [[2]]
 
 
-def test_a_window_goes_on_over_a_restart(inbox: SQLiteInbox, clock: Clock) -> None:
+def test_a_window_goes_on_over_a_restart(inbox: SQLiteInbox, place: str, clock: Clock) -> None:
     seen = Seen()
     inbox.add(event("user.updated", 1))
     work(inbox, router_of(seen))
     inbox.close()
     clock.now += 9
-    again = SQLiteInbox(inbox.database.path, now=clock)
+    again = SQLiteInbox(place, now=clock)
     again.add(event("rankrecord.created", 2, after=1))
     work(again, router_of(seen))
     clock.now += 1

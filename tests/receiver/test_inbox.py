@@ -59,13 +59,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "inbox.db"
-
-
-@pytest.fixture
-def inbox(path: Path, clock: Clock) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(path, now=clock)
+def inbox(place: str, clock: Clock) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(place, now=clock)
     yield inbox
     inbox.close()
 
@@ -236,7 +231,7 @@ class TestHiddenColumns:
         assert planted, "the golden request carries hidden columns"
         assert inbox.add(event)
         files = self.files(path)
-        assert set(files) >= {"inbox.db", "inbox.db-wal"}
+        assert set(files) >= {path.name, f"{path.name}-wal"}
         for name, content in files.items():
             for secret in (*planted, *(column.encode() for column in HIDDEN_COLUMNS)):
                 assert secret not in content, f"{secret!r} is in {name}"
@@ -507,7 +502,7 @@ class TestUpgrade:
         plan(inbox, "handler")
         assert [task.superseded for task in claim(inbox, "handler")] == [True]
         inbox.close()
-        with closing(sqlite3.connect(path.with_name("inbox.db.schema-1"))) as copy:
+        with closing(sqlite3.connect(path.with_name(f"{path.name}.schema-1"))) as copy:
             assert copy.execute("SELECT count(*) FROM event").fetchone() == (1,)
 
 

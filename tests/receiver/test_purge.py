@@ -24,8 +24,8 @@ DONE = Result(state=State.DONE, outcome="done", receipt=f'{{"posted":"{ADDRESS}"
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(tmp_path / "inbox.db")
+def inbox(place: str) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(place)
     yield inbox
     inbox.close()
 
@@ -154,7 +154,7 @@ class TestPurge:
         assert [pending.event for pending in inbox.database.read(lambda connection: inbox.pending(connection, 10))] == others
         assert inbox.purge_user(USER) == Purged(events=0, dropped=0, overwritten=True)
 
-    def test_several_users_and_what_else_is_kept_about_them_go_with_one_rewrite(self, inbox: SQLiteInbox) -> None:
+    def test_several_users_and_what_else_is_kept_about_them_go_with_one_rewrite(self, inbox: SQLiteInbox, path: Path) -> None:
         add(inbox, make_event("user.updated"), record(user_id=OTHER), record(user_id=5), make_event("event.created"))
         notes = f"{ADDRESS} in a table of somebody's own"
         inbox.database.write(lambda c: c.execute("CREATE TABLE notes (text TEXT)"))
@@ -162,7 +162,7 @@ class TestPurge:
         purged = inbox.purge_user(USER, OTHER, also=lambda connection: connection.execute("DELETE FROM notes"))
         assert purged == Purged(events=2, dropped=2, overwritten=True)
         inbox.close()
-        assert ADDRESS.encode() not in everything(inbox.database.path.parent)
+        assert ADDRESS.encode() not in everything(path.parent)
 
     def test_an_application_from_before_the_user_was_one_is_found_by_its_address(self, inbox: SQLiteInbox) -> None:
         add(inbox, make_event("submission.created", email_address=ADDRESS), make_event("user.updated"))
@@ -208,14 +208,18 @@ class TestPurge:
             assert start(inbox, task)
             assert settle(inbox, task, DONE)
         assert inbox.purge_user(USER) == Purged(events=1, dropped=0, overwritten=True)
-        assert rows(inbox, "SELECT event, receipt, error, entity FROM task") == [
+        assert rows(inbox, "SELECT event, receipt, error, entity FROM task ORDER BY id") == [
             (1, None, None, None),
             (2, DONE.receipt, None, f"user/{OTHER}"),
         ]
-        assert rows(inbox, "SELECT task, error FROM attempt WHERE outcome = 'retry'") == [(1, None), (2, FAILED.error)]
+        assert rows(inbox, "SELECT task, error FROM attempt WHERE outcome = 'retry' ORDER BY task") == [
+            (1, None),
+            (2, FAILED.error),
+        ]
         assert rows(inbox, "SELECT entity FROM newest") == [(f"user/{OTHER}",)]
 
 
+@pytest.mark.usefixtures("path")
 class TestFiles:
     @pytest.fixture(autouse=True)
     def as_sqlite_comes_elsewhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +261,7 @@ class TestFiles:
     ) -> None:
         monkeypatch.setattr("perscom_receiver._files.LOOKS", 2)
         add(inbox, record(user_id=USER, text="PLANTED"))
-        with closing(sqlite3.connect(tmp_path / "inbox.db", isolation_level=None)) as reader:
+        with closing(sqlite3.connect(inbox.database.path, isolation_level=None)) as reader:
             reader.execute("BEGIN")
             assert reader.execute("SELECT count(*) FROM event").fetchone() == (1,)
             assert inbox.purge_user(USER) == Purged(events=1, dropped=1, overwritten=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -30,8 +29,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path, clock: Clock) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(tmp_path / "inbox.db", now=clock)
+def inbox(place: str, clock: Clock) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(place, now=clock)
     yield inbox
     inbox.close()
 

@@ -58,13 +58,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "inbox.db"
-
-
-@pytest.fixture
-def inbox(path: Path, clock: Clock) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(path, now=clock)
+def inbox(place: str, clock: Clock) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(place, now=clock)
     yield inbox
     inbox.close()
 
@@ -1038,6 +1033,7 @@ def no_room() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.usefixtures("path")
 class TestFullDisk:
     def test_a_result_waits_for_room_and_is_not_repeated_even_if_its_lease_runs_out(
         self, inbox: SQLiteInbox, clock: Clock, caplog: pytest.LogCaptureFixture
@@ -1130,11 +1126,11 @@ def program(name: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
 
 
 class TestProcesses:
-    def test_two_workers_share_an_inbox_and_no_task_is_in_both_hands(self, path: Path, tmp_path: Path) -> None:
+    def test_two_workers_share_an_inbox_and_no_task_is_in_both_hands(self, place: str, tmp_path: Path) -> None:
         log = tmp_path / "log"
         log.touch()
-        with program("work.py", path, log) as one, program("work.py", path, log) as two:
-            inbox = SQLiteInbox(path)
+        with program("work.py", place, log) as one, program("work.py", place, log) as two:
+            inbox = SQLiteInbox(place)
             wait_for(lambda: rows(inbox, "SELECT count(*) FROM worker") == [(2,)])
             events = []
             for _ in range(25):  # stored by a third process: the workers find them by looking

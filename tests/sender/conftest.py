@@ -1,9 +1,8 @@
-"""A sender on a file of its own, whose clock is moved by hand."""
+"""A sender on a store of its own, whose clock is moved by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,17 +23,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "sender.db"
-
-
-@pytest.fixture
-def make(path: Path, clock: Clock, quick: None) -> Iterator[Callable[..., Sender]]:
-    """Senders on one file, which may send to this machine."""
+def make(place: str, clock: Clock, quick: None) -> Iterator[Callable[..., Sender]]:
+    """Senders on one store, which may send to this machine."""
     made: list[Sender] = []
 
     def make(**settings: Any) -> Sender:
-        made.append(Sender(path, **{"allow": ["127.0.0.1"], "now": clock, **settings}))
+        made.append(Sender(place, **{"allow": ["127.0.0.1"], "now": clock, **settings}))
         return made[-1]
 
     yield make

@@ -96,6 +96,7 @@ def test_the_standing_of_a_subscription_counts_what_waits_and_what_failed_and_te
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("path")
 @pytest.mark.parametrize(
     "question",
     [

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections import Counter
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from endpoints import Endpoint
@@ -40,18 +39,18 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
-def test_nothing_published_is_lost_and_only_what_was_under_way_is_repeated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_published_is_lost_and_only_what_was_under_way_is_repeated(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(1)
     monkeypatch.setattr("perscom_sender._worker.POLL", 0.05)
 
     async def main() -> None:
-        sender = Sender(path, allow=["127.0.0.1"])
+        sender = Sender(place, allow=["127.0.0.1"])
         async with Endpoint() as endpoint:
             sender.subscriptions.add(endpoint.url, SECRET, ["*"], concurrency=CONCURRENCY)
             acknowledged, started = set[int](), 0
             for _ in range(KILLS):
                 child = await asyncio.create_subprocess_exec(
-                    sys.executable, "-c", PROGRAM, str(path), stdout=asyncio.subprocess.PIPE
+                    sys.executable, "-c", PROGRAM, place, stdout=asyncio.subprocess.PIPE
                 )
                 assert child.stdout is not None
                 before = len(endpoint.requests)

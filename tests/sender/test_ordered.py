@@ -154,7 +154,7 @@ def test_an_entity_that_is_none_is_refused(sender: Sender, entity: Any) -> None:
         sender.publish_blocking("order.paid", {"id": 1}, entity=entity)
 
 
-def test_the_outbox_keeps_the_entity(make: Make, tmp_path: Path) -> None:
+def test_the_outbox_keeps_the_entity(make: Make, path: Path, tmp_path: Path) -> None:
     """Published in a transaction of somebody else, in their file."""
     shop = tmp_path / "shop.db"
     sender = make(outboxes=[shop])
@@ -167,5 +167,5 @@ def test_the_outbox_keeps_the_entity(make: Make, tmp_path: Path) -> None:
             await until(sender.log.deliveries)
 
     asyncio.run(main())
-    with closing(sqlite3.connect(tmp_path / "sender.db")) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT chain FROM task").fetchall() == [("customer/3",)]

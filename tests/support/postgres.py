@@ -1,4 +1,4 @@
-"""A PostgreSQL for tests: each gets a schema of its own in the database that ``PERSCOM_TEST_POSTGRES`` names, dropped afterwards.
+"""A PostgreSQL for tests: each gets a schema of its own in the database that ``PERSCOM_TEST_POSTGRES`` names.
 
 Where none answers the test is skipped, but not in CI.
 """
@@ -15,7 +15,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-__all__ = ["SERVER", "admin", "address_of", "new_schema"]
+__all__ = ["SERVER", "address_of", "admin", "new_schema"]
 
 SERVER = os.environ.get("PERSCOM_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
