@@ -1,4 +1,4 @@
-"""What a store that has grown costs: beside a million finished deliveries (ROWS), a hundred thousand subscriptions, and one dead
+"""What a store that has grown costs: a million finished deliveries (ROWS), a hundred thousand subscriptions, and one dead
 endpoint for which a million are due.
 
 In this process, without HTTP: publishing, claiming and settling as the sender does it, 100 at a time. ``ROWS=10000000`` takes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ._errors import ConfigurationError
@@ -20,7 +20,7 @@ def back_up(path: Path, target: Path, migrations: Sequence[Sequence[str]], progr
         raise ConfigurationError(f"There is no database {path.name} yet. It is made at its first use.")
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # from now on the name is ours
     try:
-        with closing(open_connection(path, readonly=True)) as source:
+        with _damage_told(path.name), closing(open_connection(path, readonly=True)) as source:
             schema_version(source, path.name, migrations)
             copy_database(source, target, progress)
         check_whole(target, path.name)
@@ -31,12 +31,18 @@ def back_up(path: Path, target: Path, migrations: Sequence[Sequence[str]], progr
 
 def check_whole(path: Path, name: str) -> None:
     """Read all of the database ``path``. Raises ConfigurationError, about a file called ``name``, when it is damaged."""
+    with _damage_told(name), closing(open_connection(path, readonly=True)) as connection:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise ConfigurationError(f"{name} is damaged: {found}.")
+
+
+@contextmanager
+def _damage_told(name: str) -> Iterator[None]:
+    """Raise ConfigurationError where what SQLite reads is damaged."""
     try:
-        with closing(open_connection(path, readonly=True)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        yield
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
-        found = str(error)
-    if found != "ok":
-        raise ConfigurationError(f"{name} is damaged: {found}.")
+        raise ConfigurationError(f"{name} is damaged: {error}.") from None

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,7 +23,7 @@ from ._forks import close_before_forks
 from ._migrations import MIGRATIONS
 from ._store import Reader, store_at
 from ._write import Connection, Write, no_commit, too_late
-from ._writer import Writer
+from ._writer import Writer, call_all
 
 if TYPE_CHECKING:
     from ._files import Progress
@@ -57,6 +58,9 @@ class Database:
         self._unhear: Callable[[], None] | None = None
         close_before_forks(self)
 
+    def __str__(self) -> str:
+        return self.name if self._store.path is None else str(self._store.path)
+
     @property
     def name(self) -> str:
         """For people: the name of the file, or the address without the password."""
@@ -65,9 +69,9 @@ class Database:
     @property
     def path(self) -> Path:
         """The file. Raises ConfigurationError where there is none."""
-        if self._store.path is None:
+        if (path := self._store.path) is None:
             raise ConfigurationError(f"{self.name} is no file.")
-        return self._store.path
+        return path
 
     def exists(self) -> bool:
         """Whether it was made. Raises ConfigurationError where no file can be, and Unavailable when no server answers."""
@@ -155,11 +159,7 @@ class Database:
     def _hear(self) -> None:
         """Hear of the commits of others, as long as the database is open and somebody listens."""
         if self._writer is not None and self._listeners and self._unhear is None:
-            self._unhear = self._store.hear(self._heard)
-
-    def _heard(self) -> None:
-        for listener in tuple(self._listeners):
-            listener()
+            self._unhear = self._store.hear(partial(call_all, self._listeners))
 
     def backup(self, target: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
         """Copy what is committed at this moment into the new file ``target``, readable for its owner alone, and check the copy.
@@ -168,7 +168,7 @@ class Database:
         are copied, and how many there are. ``target`` is there only on success.
 
         Raises FileExistsError when ``target`` is there, OSError when it cannot be written, ConfigurationError when the database
-        is none of ours or damaged, and Unavailable when it cannot be read.
+        is none of ours, damaged or no file, and Unavailable when it cannot be read.
         """
         with self._aside_lock:
             self._store.back_up(Path(target).absolute(), progress)
@@ -180,8 +180,9 @@ class Database:
         waits goes on waiting. Where the replaced database cannot be read, all that is forgotten: then change PERSCOM's secret
         if a repeat would matter.
 
-        Raises ConfigurationError when anybody has the database open, in whatever process, and when ``backup`` is damaged, none
-        of ours or from a newer program; OSError or Unavailable when a file cannot be read or written. Then nothing is changed.
+        Raises ConfigurationError when anybody has the database open, in whatever process, when it is no file, and when
+        ``backup`` is damaged, none of ours or from a newer program; OSError or Unavailable when a file cannot be read or
+        written. Then nothing is changed.
         """
         self._hold()
         try:
@@ -193,8 +194,8 @@ class Database:
         """Write the file anew, so that nothing of what was deleted is left in it or in its log.
 
         Takes about 10 s for a GB, in which nobody can commit, and room for a second file here and in SQLite's temporary folder.
-        False when the log could not be emptied since somebody reads in it all the time (a backup): try again. Raises
-        Unavailable when there is no room.
+        False when the log could not be emptied since somebody reads in it all the time (a backup): try again. PostgreSQL
+        vacuums instead, beside everybody; its log and replicas keep what they have. Raises Unavailable when there is no room.
         """
         self.write(_nothing)
         with self._aside_lock:
@@ -245,4 +246,4 @@ class Database:
 
 
 def _nothing(connection: Connection) -> None:
-    """A closure that only makes sure that the file is there and up to date."""
+    """Only makes sure that the database is there and up to date."""

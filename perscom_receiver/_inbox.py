@@ -35,7 +35,9 @@ _DAY = 86_400
 
 
 class SQLiteInbox:
-    """Events in one SQLite file, each once. Opened at first use in each process; safe for threads and several processes.
+    """Events in one SQLite file, or one PostgreSQL (``"postgresql://..."`` in place of the path), each once.
+
+    Opened at first use in each process; safe for threads and several processes.
 
     ``site`` keeps the events of several communities in one file apart; ``endpoint`` is noted with each event. ``horizon`` is
     how long repeats are recognised, ``keep_bodies`` how long bodies are kept, both in days. ``now`` gives seconds since 1970.

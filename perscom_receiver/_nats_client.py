@@ -36,7 +36,7 @@ class Connection:
 @asynccontextmanager
 async def connected(address: NatsAddress, server: str) -> AsyncIterator[Connection]:
     """Connect to ``server``, one of ``address``. Raises ConfigurationError, Unavailable, or what :func:`sentence` reads."""
-    connection, causes = Connection(), list[Exception]()
+    connection, causes, forbidden = Connection(), list[Exception](), set[str]()
     secured = _SecureContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def secret(value: str | None) -> Callable[[], str] | None:
@@ -45,7 +45,8 @@ async def connected(address: NatsAddress, server: str) -> AsyncIterator[Connecti
 
     async def failed(error: Exception) -> None:
         causes.append(error)
-        if "permissions violation" in str(error).lower():
+        if "permissions violation" in str(error).lower() and str(error) not in forbidden:
+            forbidden.add(str(error))
             _log.warning("NATS at %s: %s", address.name, sentence(error))
 
     async def closed() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from nats.aio.client import Client
@@ -29,6 +30,7 @@ __all__ = ["Consumer", "Takeover"]
 COMMIT_WITHIN: Final = 3.0
 """Seconds; then the server is told that the messages are still being worked on, or it would give them to another one."""
 PAUSE: Final = 1.0
+MEND_EVERY: Final = 30.0
 LATER: Final = 60.0
 """Seconds before a message that the store chokes on is tried again."""
 _OUTCOMES: Final = {True: "stored", False: "repeated", None: "stale"}
@@ -64,6 +66,7 @@ class Consumer:
         self._js = js
         self._pull: Pull | None = None
         self._ended = False
+        self._mended = -MEND_EVERY
 
     def end(self) -> None:
         """Let :meth:`run` return once what is at hand is in the store."""
@@ -80,18 +83,22 @@ class Consumer:
                 async with Pull(self._client, self._inbox.site) as self._pull:
                     self._tell(None)
                     while not self._ended:
-                        if messages := await self._pull.take():
-                            await self._settle(messages)
-                        else:
-                            await self._mend()
+                        await self._settle(await self._pull.take())
+                        if await self._mend():
+                            break
             except Exception as error:  # noqa: BLE001 - nothing is acknowledged, so everything comes again
                 if not self._ended:
                     self._tell(sentence(error))
                     await asyncio.sleep(PAUSE)
 
-    async def _mend(self) -> None:
-        if not self._ended and (passed := await mend_consumer(self._js, self._inbox.site)):
-            _log.warning("Of %s, %d events in the stream were passed over, and come now.", self._inbox.site, passed)
+    async def _mend(self) -> bool:
+        """Whether the consumer is another one now."""
+        if self._ended or monotonic() - self._mended < MEND_EVERY:
+            return False
+        self._mended = monotonic()
+        if mended := await mend_consumer(self._js, self._inbox.site):
+            _log.warning("Events of %s in the stream had been passed over, and come now.", self._inbox.site)
+        return mended
 
     def _tell(self, trouble: str | None) -> None:
         if trouble is not None and trouble != self._takeover.trouble:

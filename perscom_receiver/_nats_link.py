@@ -202,8 +202,8 @@ class Link:
             pending = (info.state.subjects or {}).get(subject(site), 0)
             taken = 0
             if pending:
-                with suppress(APIError):  # nobody has begun to take anything over
-                    consumer = await self._js.consumer_info(STREAM, durable_name(site))
+                with suppress(APIError, TimeoutError):  # nobody has begun to take over, or we may not know
+                    consumer = await self._js.consumer_info(STREAM, durable_name(site), timeout=HEALTH_WITHIN / 2)
                     taken = 0 if consumer.ack_floor is None else consumer.ack_floor.stream_seq
         before, since = self._moved.get(site, (-1, 0.0))
         if not pending or taken != before:

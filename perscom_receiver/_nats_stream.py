@@ -170,27 +170,31 @@ async def make_consumer(js: JetStreamContext, site: str) -> None:
     _check_consumer(info.config, site)
 
 
-async def mend_consumer(js: JetStreamContext, site: str) -> int:
-    """Make the consumer of ``site`` anew where it passes messages over, and return how many these are.
+async def mend_consumer(js: JetStreamContext, site: str) -> bool:
+    """Make the consumer of ``site`` anew where it passes messages over. Whether it did.
 
-    A server that was killed may believe that they were acknowledged, although they are in the stream. Most of them were, and
-    end as repeats; where the stream has lost its newest messages, others may have their numbers since.
+    A server that was killed may know that a message was acknowledged, and still have it: it would take room for ever. And where
+    the stream has lost its newest messages, later ones have their numbers, which the consumer takes for acknowledged.
     """
     passed = await _passed_over(js, site)
-    if passed:  # in between some may have been acknowledged
-        await asyncio.sleep(LOOK_AGAIN)
-        passed = min(passed, await _passed_over(js, site))
-    if passed:
-        await js.delete_consumer(STREAM, durable_name(site))
-        await make_consumer(js, site)
-    return passed
+    if passed is None:
+        return False
+    await asyncio.sleep(LOOK_AGAIN)  # it may have been acknowledged between the two questions
+    if await _passed_over(js, site) != passed:
+        return False
+    await js.delete_consumer(STREAM, durable_name(site))
+    await make_consumer(js, site)
+    return True
 
 
-async def _passed_over(js: JetStreamContext, site: str) -> int:
-    stream = await js.stream_info(STREAM, subjects_filter=subject(site))
-    consumer = await js.consumer_info(STREAM, durable_name(site))
-    waiting = (stream.state.subjects or {}).get(subject(site), 0)
-    return max(0, waiting - (consumer.num_pending or 0) - (consumer.num_ack_pending or 0))
+async def _passed_over(js: JetStreamContext, site: str) -> int | None:
+    """The number of the oldest message, if the consumer believes that it was acknowledged."""
+    try:
+        oldest = await js.get_msg(STREAM, 1, subject(site), next=True)
+    except NotFoundError:
+        return None
+    floor = (await js.consumer_info(STREAM, durable_name(site))).ack_floor
+    return oldest.seq if floor is not None and oldest.seq is not None and oldest.seq <= floor.stream_seq else None
 
 
 def _check_consumer(config: ConsumerConfig, site: str) -> None:

@@ -14,14 +14,15 @@ from ._postgres_address import Address
 from ._postgres_hints import Hints
 from ._postgres_schema import bring_up_to_date
 from ._postgres_session import Reader, Session, patiently
-from ._postgres_trouble import as_unavailable, is_passing, unavailable
+from ._postgres_sql import FIND_TABLE
+from ._postgres_trouble import as_unavailable, is_in_the_way, is_passing, unavailable
 
 __all__ = ["PostgresStore"]
 
 # A process that stands still in a transaction holds up nobody for longer than this, nor is it held up by a stranger's. What was
 # committed survives a power cut: a server that was told to promise less is told otherwise.
 _WRITES = (
-    "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '5s'; SET jit = off;"
+    "SET idle_in_transaction_session_timeout = '10s'; SET jit = off;"
     " SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
 _READS = "SET default_transaction_read_only = on; SET jit = off"
@@ -43,10 +44,7 @@ class PostgresStore:
 
     def exists(self) -> bool:
         with closing(self.peek()) as reader:
-            found = reader.read(
-                lambda connection: connection.execute("SELECT to_regclass('schema_version') IS NOT NULL").fetchone()
-            )
-        return bool(found[0])
+            return reader.read(lambda connection: connection.execute(FIND_TABLE, ("schema_version",)).rowcount > 0)
 
     def peek(self) -> Reader:
         return self.reader()
@@ -76,6 +74,9 @@ class PostgresStore:
 
     def is_passing(self, error: Exception) -> bool:
         return is_passing(error)
+
+    def is_in_the_way(self, error: Exception) -> bool:
+        return is_in_the_way(error)
 
     def back_up(self, target: Path, progress: object) -> NoReturn:
         raise ConfigurationError(f"PostgreSQL is backed up by its own means: pg_dump --format=custom --file={target.name} NAME")

@@ -35,6 +35,8 @@ class Address:
             if "@" in text.replace(urlsplit(text).netloc, "", 1) or urlsplit(text).netloc.count("@") > 1:
                 raise ConfigurationError(_ODD)  # libpq would take a part of the password for the host, and name it
             given = conninfo_to_dict(text)
+            if not all(port.isdecimal() for port in str(given.get("port", 0)).split(",")):
+                raise ConfigurationError(_ODD)
         except (ValueError, psycopg.Error):
             raise ConfigurationError(_ODD) from None
         self._settings: dict[str, Any] = {**_USUAL, **given, "client_encoding": "UTF8"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import select
 import socket
 import threading
 from collections.abc import Callable
+from selectors import EVENT_READ, DefaultSelector
 
 import psycopg
 
@@ -27,6 +27,7 @@ class Hints:
         self._connect = connect
         self._own = own
         self._call = call
+        self._hears = True
         self._ended = threading.Event()
         self._end, self._told_to_end = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="perscom-hints", daemon=True)
@@ -45,18 +46,21 @@ class Hints:
             try:
                 self._hear()
             except psycopg.Error as error:
-                why = str(error).partition("\n")[0]
-                _log.warning("Commits of other processes are not heard of for a while, and are looked for: %s", why)
+                if self._hears:  # once for each time that it is away
+                    why = str(error).partition("\n")[0]
+                    _log.warning("Commits of other processes are not heard of for a while, and are looked for: %s", why)
+                self._hears = False
                 self._ended.wait(PAUSE)
-            except Exception:  # noqa: BLE001 - whatever befalls a listener, the others hear
-                _log.exception("A listener of the database failed")
 
     def _hear(self) -> None:
-        with self._connect() as raw:
+        with self._connect() as raw, DefaultSelector() as selector:
             raw.execute("LISTEN perscom")
+            self._hears = True
             self._call()  # for what nobody heard before
+            for file in (raw.fileno(), self._told_to_end.fileno()):
+                selector.register(file, EVENT_READ)
             while not self._ended.is_set():
-                select.select([raw.fileno(), self._told_to_end.fileno()], [], [])
+                selector.select()
                 told = list(raw.notifies(timeout=0))
                 if any(one.payload != self._own() for one in told):
                     self._call()

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection, errors
 
 from ._errors import ConfigurationError
-from ._postgres_sql import DDL_LOCK, CommonConnection
+from ._postgres_sql import DDL_LOCK, FIND_TABLE, CommonConnection
 from ._schema import check_version, take_steps
 
 __all__ = ["bring_up_to_date"]
@@ -38,7 +38,7 @@ def bring_up_to_date(raw: Connection[Any], name: str, migrations: Sequence[Seque
 
 def _found(connection: CommonConnection, name: str, migrations: Sequence[Sequence[str]]) -> int:
     """The version of the schema, 0 where there is none."""
-    if connection.execute("SELECT to_regclass('schema_version') IS NULL").fetchone()[0]:
+    if not connection.execute(FIND_TABLE, ("schema_version",)).rowcount:
         return 0
     try:
         version, writer = connection.execute("SELECT version, writer FROM schema_version").fetchone()

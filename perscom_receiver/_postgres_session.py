@@ -24,8 +24,9 @@ PATIENCE = 2.0
 business."""
 _FIRST_PAUSE = 0.05
 """Seconds between two attempts to reach it; each further pause is twice as long."""
-# The number of a transaction is asked for at its beginning, so that no row of it has a number before.
-_BEGIN = b"BEGIN; SELECT CAST(pg_current_xact_id() AS TEXT)"
+# For how long the transactions of others are waited for, and the number of this one: no row of it may have a number before it.
+_BEGIN = b"BEGIN; SET LOCAL lock_timeout = %d; SELECT CAST(pg_current_xact_id() AS TEXT)"
+_BEGIN_ALONE, _BEGIN_TOGETHER = _BEGIN % 1200, _BEGIN % 50  # the first longer than it takes to find out about a deadlock
 _BECAME = b"SELECT pg_xact_status(CAST(%s AS xid8))"
 _TELL = b"BEGIN; SET LOCAL synchronous_commit = off; SELECT pg_notify('perscom', '%b'); COMMIT"  # a hint needs no disk
 
@@ -39,21 +40,22 @@ class Session:
         self._tell = _TELL % token.encode()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, alone: bool) -> Iterator[Connection]:
         if self._raw is None:
             self._raw = patiently(self._connect)
         raw = self._raw
         try:
-            begun = raw.execute(_BEGIN)
-            begun.nextset()
+            begun = raw.execute(_BEGIN_ALONE if alone else _BEGIN_TOGETHER)
+            while begun.nextset():
+                pass
             number = begun.fetchone()[0]  # type: ignore[index]
             yield CommonConnection(raw)
-        except BaseException as error:
-            self._roll_back(raw, error)
+        except BaseException:
+            self._roll_back(raw)
             raise
         self._commit(raw, number)
 
-    def _roll_back(self, raw: psycopg.Connection[Any], error: BaseException) -> None:
+    def _roll_back(self, raw: psycopg.Connection[Any]) -> None:
         try:
             raw.execute(b"ROLLBACK")
         except psycopg.Error:
@@ -64,7 +66,7 @@ class Session:
             done = raw.execute(b"COMMIT").statusmessage
         except psycopg.Error as error:
             if not is_lost(error):  # the server has refused it
-                self._roll_back(raw, error)
+                self._roll_back(raw)
                 raise
             self._drop()
             if not self._was_committed(number):
@@ -76,14 +78,14 @@ class Session:
     def _was_committed(self, number: str) -> bool:
         """What became of a transaction whose end nobody was told. Raises Unavailable when that cannot be learned."""
         end = time.monotonic() + PATIENCE
-        while True:
-            self._raw = patiently(self._connect)
-            became = self._raw.execute(_BECAME, (number,)).fetchone()[0]  # type: ignore[index]
-            if became != "in progress":
-                return bool(became == "committed")
-            if time.monotonic() > end:
-                raise Unavailable("The database was lost at a commit, and nobody knows whether it was done.")
-            time.sleep(_FIRST_PAUSE)
+        self._raw = patiently(self._connect)
+        with suppress(psycopg.Error):
+            while time.monotonic() < end:
+                became = self._raw.execute(_BECAME, (number,)).fetchone()[0]  # type: ignore[index]
+                if became != "in progress":
+                    return bool(became == "committed")
+                time.sleep(_FIRST_PAUSE)
+        raise Unavailable("The connection to the database was lost at a commit, and nobody knows whether it was done.")
 
     def committed(self, *, wake: bool) -> None:
         if wake and self._raw is not None:

@@ -15,10 +15,12 @@ from psycopg.types.string import StrBinaryDumper
 
 from ._write import Cursor
 
-__all__ = ["DDL_LOCK", "CommonConnection", "ForeignConnection", "adapt", "translated"]
+__all__ = ["DDL_LOCK", "FIND_TABLE", "CommonConnection", "ForeignConnection", "adapt", "translated"]
 
 DDL_LOCK = 0x7065727363
 """Of those that make or change tables, one at a time has this lock: ``IF NOT EXISTS`` alone fails when two are at it."""
+FIND_TABLE = "SELECT 1 FROM pg_tables WHERE schemaname = ANY (current_schemas(false)) AND tablename = ?"
+"""Whether there is a table of this name. Of all ways to ask it is the one that sees what was committed just now."""
 
 _INSTEAD = re.compile(r"/\*sqlite\*/.*?/\*pg(.*?)\*/", re.DOTALL)
 _BESIDES = re.compile(r"/\*pg(.*?)\*/", re.DOTALL)
@@ -34,14 +36,14 @@ _TYPES = {
 
 
 class _Statement(NamedTuple):
-    text: str
+    text: bytes
     shapes: bool
     """Whether it makes or changes a table."""
     table: str | None
     """The one that it makes, if it is not there."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def translated(sql: str) -> _Statement:
     """A common statement in the words of PostgreSQL, with ``$1`` for the first ``?``."""
     text = _BESIDES.sub(r"\1", _INSTEAD.sub(r"\1", sql)).strip()
@@ -60,7 +62,7 @@ def translated(sql: str) -> _Statement:
         number += 1
         return f"${number}"
 
-    return _Statement(_PLACE.sub(place, text), shapes, made[1] if made else None)
+    return _Statement(_PLACE.sub(place, text).encode(), shapes, made[1] if made else None)
 
 
 class CommonConnection:
@@ -73,19 +75,19 @@ class CommonConnection:
         statement = translated(sql)
         if statement.shapes:
             if statement.table is not None:
-                found = self._run("SELECT 1 WHERE to_regclass($1) IS NOT NULL", (statement.table,))
+                found = self.execute(FIND_TABLE, (statement.table,))
                 if found.rowcount:
                     return found
-            self._run("SELECT pg_advisory_xact_lock($1)", (DDL_LOCK,))
+            self._run(b"SELECT pg_advisory_xact_lock($1)", (DDL_LOCK,))
         return self._run(statement.text, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor:
         cursor = self._cursor()
-        cursor.executemany(translated(sql).text.encode(), parameters)
+        cursor.executemany(translated(sql).text, parameters)
         return cursor
 
-    def _run(self, text: str, parameters: Sequence[Any]) -> Cursor:
-        return self._cursor().execute(text.encode(), parameters, binary=True)
+    def _run(self, text: bytes, parameters: Sequence[Any]) -> Cursor:
+        return self._cursor().execute(text, parameters, binary=True)
 
     def _cursor(self) -> RawCursor[Any]:
         return RawCursor(self._raw)

@@ -7,7 +7,7 @@ from psycopg import errors
 
 from ._errors import Unavailable
 
-__all__ = ["as_unavailable", "is_lost", "is_passing", "unavailable"]
+__all__ = ["as_unavailable", "is_in_the_way", "is_lost", "is_passing", "unavailable"]
 
 _LOST = ("08", "57P0", "25P03")
 """SQLSTATEs, or how they begin: no connection, a server that stops or begins, a transaction that stood still for too long."""
@@ -25,6 +25,11 @@ def is_lost(error: Exception) -> bool:
 def is_passing(error: Exception) -> bool:
     """Whether the same may succeed at the next attempt: nothing of this one was committed."""
     return is_lost(error) or isinstance(error, errors.DeadlockDetected | errors.SerializationFailure)
+
+
+def is_in_the_way(error: Exception) -> bool:
+    """Whether the transaction of somebody else was in the way."""
+    return isinstance(error, errors.LockNotAvailable | errors.DeadlockDetected | errors.SerializationFailure)
 
 
 def as_unavailable(error: Exception) -> Unavailable | None:

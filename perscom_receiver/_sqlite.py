@@ -76,6 +76,9 @@ class SQLiteStore:
     def is_passing(self, error: Exception) -> bool:
         return False
 
+    def is_in_the_way(self, error: Exception) -> bool:
+        return False  # whoever has the file has all of it
+
     def back_up(self, target: Path, progress: Progress | None) -> None:
         with _translated():
             back_up(self.path, target, self._migrations, progress)
@@ -104,7 +107,7 @@ class _Session:
         self._checkpoints.start()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, alone: bool) -> Iterator[Connection]:
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")

@@ -24,10 +24,11 @@ _T = TypeVar("_T")
 class Session(Protocol):
     """What the writer of one process writes with. Used by one thread alone."""
 
-    def transaction(self) -> AbstractContextManager[Connection]:
+    def transaction(self, *, alone: bool) -> AbstractContextManager[Connection]:
         """Begins one, and commits it at the end of the block; what the block raises takes it back.
 
-        Raises what the database raises, and Unavailable when it cannot be reached.
+        In one of a closure ``alone`` others may be waited for, in one of many hardly, since all of them would wait. Raises what
+        the database raises, and Unavailable when it cannot be reached.
         """
 
     def committed(self, *, wake: bool) -> None:
@@ -81,6 +82,9 @@ class Store(Protocol):
 
     def is_passing(self, error: Exception) -> bool:
         """Whether the same may succeed when it is done once more: nothing of it was committed."""
+
+    def is_in_the_way(self, error: Exception) -> bool:
+        """Whether somebody else was in the way of what was done, and of nothing else."""
 
     def back_up(self, target: Path, progress: Progress | None) -> None:
         """See :meth:`~perscom_receiver.queue.Database.backup`."""

@@ -13,7 +13,7 @@ from ._errors import ConfigurationError, Unavailable
 from ._store import Session, Store
 from ._write import Write, resolve
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "call_all"]
 
 _log = logging.getLogger("perscom_receiver")
 
@@ -102,7 +102,7 @@ class Writer:
                 write.fail(error or Unavailable("The database was closed."))
 
     def _commit(self, session: Session, batch: list[Write]) -> None:
-        while batch:
+        while len(batch) > 1:
             failed = self._try(session, batch)
             if failed is None:
                 return
@@ -112,18 +112,11 @@ class Writer:
                 for write in batch:  # the database is in trouble, not the closure: do not try each of them in turn
                     write.fail(trouble)
                 return
-
-    def _alone(self, session: Session, write: Write) -> Unavailable | None:
-        try:
-            results = self._transaction(session, [write])
-        except _Failed as failure:
-            trouble = self._store.trouble(failure.error)
-            write.fail(trouble or failure.error)
-            return trouble
-        self._resolve(session, [write], results)
-        return None
+        for write in batch:
+            self._alone(session, write)
 
     def _try(self, session: Session, batch: list[Write]) -> Write | None:
+        """Commit all of them, or tell all that it cannot be done. The one that failed, if one did."""
         try:
             results = self._transaction(session, batch)
         except _Failed as failure:
@@ -135,17 +128,31 @@ class Writer:
         self._resolve(session, batch, results)
         return None
 
+    def _alone(self, session: Session, write: Write) -> Unavailable | None:
+        """Commit it, or tell that it cannot be done. The trouble of the database, if that is why."""
+        try:
+            results = self._transaction(session, [write])
+        except _Failed as failure:
+            trouble = self._store.trouble(failure.error)
+            if trouble is None and failure.write is None:
+                trouble = self._store.unavailable(failure.error)
+            write.fail(trouble or failure.error)
+            return None if self._store.is_in_the_way(failure.error) else trouble
+        self._resolve(session, [write], results)
+        return None
+
     def _transaction(self, session: Session, batch: list[Write]) -> list[object]:
         for pause in (*ONCE_MORE, None):
             write: Write | None = None
             results = []
             try:
-                with session.transaction() as connection:
+                with session.transaction(alone=len(batch) == 1) as connection:
                     for write in batch:
                         results.append(write.work(connection))  # noqa: PERF401 - `write` tells which one failed
                     write = None
             except Exception as error:  # noqa: BLE001 - as above
-                if pause is None or not self._store.is_passing(error):
+                crowded = write is not None and len(batch) > 1 and self._store.is_in_the_way(error)
+                if pause is None or crowded or not self._store.is_passing(error):
                     raise _Failed(write, error) from None
                 time.sleep(pause * random.random())
             else:
@@ -156,12 +163,17 @@ class Writer:
         resolve(batch, results)
         wake = any(write.wake for write in batch)
         if wake:
-            for listener in tuple(self._listeners):
-                try:
-                    listener()
-                except Exception:  # noqa: BLE001 - whatever befalls a listener, the writer goes on
-                    _log.exception("A listener of the database failed")
+            call_all(self._listeners)
         session.committed(wake=wake)
+
+
+def call_all(listeners: Iterable[Callable[[], None]]) -> None:
+    """Call each. Whatever befalls a listener, the others and the caller go on."""
+    for listener in tuple(listeners):
+        try:
+            listener()
+        except Exception:  # noqa: BLE001 - it is code of others
+            _log.exception("A listener of the database failed")
 
 
 class _Failed(Exception):

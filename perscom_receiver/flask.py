@@ -103,7 +103,7 @@ def webhook_blueprint(receiver: Receiver, *, path: str = _PATH, worker: Worker |
             """Handle what is stored, until SIGTERM or Ctrl-C."""
             from click import echo  # here, so that what is missed without Flask is Flask
 
-            echo(f"Working on {worker.inbox.database.path}, {len(worker.router.handlers)} handlers")
+            echo(f"Working on {worker.inbox.database}, {len(worker.router.handlers)} handlers")
             worker.run_forever()
 
     return blueprint

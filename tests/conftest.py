@@ -9,13 +9,13 @@ import pytest
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what uses a ``place`` on each store, and what asks for its ``path`` on a file alone."""
-    if "place" in metafunc.fixturenames:
-        metafunc.parametrize("place", ["file"] if "path" in metafunc.fixturenames else ["file", "postgres"], indirect=True)
+    """Run what uses a ``db`` on each store, and what asks for its ``path`` on a file alone."""
+    if "db" in metafunc.fixturenames:
+        metafunc.parametrize("db", ["file"] if "path" in metafunc.fixturenames else ["file", "postgres"], indirect=True)
 
 
 @pytest.fixture
-def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+def db(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """What a Database is made of, new and empty."""
     if request.param == "file":
         yield str(tmp_path / "perscom.db")
@@ -27,6 +27,6 @@ def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def path(place: str) -> Path:
+def path(db: str) -> Path:
     """The file, for a test that looks into it."""
-    return Path(place)
+    return Path(db)

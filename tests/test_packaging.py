@@ -34,6 +34,8 @@ EXTRAS = {
     "slack",
     "telegram",
     "webhook",
+    "postgres",
+    "nats",
     "bridge",
     "sender",
     "automations",

@@ -8,15 +8,15 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from perscom_receiver import ConfigurationError, JetStream
+from perscom_receiver.queue import Database
 
 from ._keys import SERVER
 from ._site import web_address
 from ._table import Table
-from .config import ListenAddress, Server
+from .config import DATABASE, HiddenUrl, ListenAddress, Server
 
 __all__ = ["is_loopback", "listen_address", "read_server"]
 
-_DATABASE = "bridge.db"
 _LISTEN = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[A-Za-z0-9.-]+)):(?P<port>[0-9]{1,5})")
 _HOST_NAME = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 
@@ -24,7 +24,7 @@ _HOST_NAME = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z
 def read_server(table: Table, folder: Path) -> Server:
     """The listeners, the database and what stands in front of it; a relative file name counts from ``folder``."""
     table.check_keys(SERVER)
-    default = Server(database=folder / _DATABASE)
+    default = Server(database=folder / DATABASE)
     listen = _listener(table, "listen") or default.listen
     status = _listener(table, "status") or default.status
     if listen.port == status.port != 0:
@@ -46,7 +46,7 @@ def read_server(table: Table, folder: Path) -> Server:
             "begins with http://. Where anything redirects to https, PERSCOM loses the event: write https:// if you can.",
         )
     database = _database(table, folder) or default.database
-    return Server(listen=listen, status=status, public=public, database=database, ingest=_ingest(table))
+    return Server(listen=listen, status=status, public=public, database=database, folder=folder, ingest=_ingest(table))
 
 
 def listen_address(text: str) -> ListenAddress | None:
@@ -99,22 +99,18 @@ def _ingest(table: Table) -> JetStream | None:
     return stream
 
 
-def _database(table: Table, folder: Path) -> Path | None:
+def _database(table: Table, folder: Path) -> Path | HiddenUrl | None:
     text = table.text("database")
     if text is None:
-        if "database" not in table and os.path.isdir(folder / _DATABASE):  # what Docker makes of a file that is not there
+        if "database" not in table and os.path.isdir(folder / DATABASE):  # what Docker makes of a file that is not there
             table.wrong(
                 "database",
-                f'"{_DATABASE}" beside this file is a folder, where the database would be made. Take it away, or name a file:\n'
-                f'database = "{_DATABASE}/{_DATABASE}"',
+                f'"{DATABASE}" beside this file is a folder, where the database would be made. Take it away, or name a file:\n'
+                f'database = "{DATABASE}/{DATABASE}"',
             )
         return None
     if re.match(r"[a-z]{2,}:", text):
-        table.wrong(
-            "database",
-            'A database server comes with a later version of perscom-bridge; name a file for now, such as "bridge.db".',
-        )
-        return None
+        return _database_server(table, text)
     path = folder / text
     if text.endswith("/") or os.path.isdir(path):  # unlike Path.is_dir() it never raises, whatever the name is
         table.wrong("database", f'"{table.shown("database")}" is a folder. Name a file in it, such as "bridge.db".')
@@ -123,3 +119,17 @@ def _database(table: Table, folder: Path) -> Path | None:
             "database", f'The folder of "{table.shown("database")}" is not there. Make it first, or name another place.'
         )
     return path
+
+
+def _database_server(table: Table, text: str) -> HiddenUrl | None:
+    if not text.startswith(("postgresql:", "postgres:")):
+        table.wrong(
+            "database", 'Events are kept in a file, such as "bridge.db", or in a PostgreSQL: postgresql://USER@HOST/NAME'
+        )
+        return None
+    try:
+        Database(text)
+    except ConfigurationError as error:
+        table.wrong("database", str(error))
+        return None
+    return HiddenUrl(text)

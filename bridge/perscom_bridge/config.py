@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .platforms import Place
 
 __all__ = [
+    "DATABASE",
     "SERVER_FILE",
     "Api",
     "Config",
@@ -42,6 +43,8 @@ __all__ = [
     "Site",
 ]
 
+DATABASE = "bridge.db"
+"""The file where events are kept, if nothing else is said."""
 SERVER_FILE = "bridge.toml"
 """The file of a folder with several communities that holds [server] for all of them."""
 
@@ -129,12 +132,24 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """The only part the internet may reach."""
     status: ListenAddress = ListenAddress("127.0.0.1", 8001)
     """Page, metrics and readiness: for the operator alone."""
-    database: Path
-    """Absolute; a relative name in the file counts from the folder of the file."""
+    database: Path | HiddenUrl
+    """The file, absolute (a relative name counts from the folder of the configuration), or the address of a PostgreSQL."""
+    folder: Path = Path()
+    """That of the configuration."""
     ingest: JetStream | None = None
     """The stream in front of the database; None: events go into the database at once."""
     public: str | None = None
     """The address under which the internet reaches ``listen``, without a slash at the end; None when it is not known."""
+
+    @property
+    def place(self) -> str:
+        """The whole of ``database``, as a Database takes it."""
+        return self.database.value if isinstance(self.database, HiddenUrl) else str(self.database)
+
+    @property
+    def files(self) -> Path:
+        """What the names of files of the service's own begin with: they lie beside the database, or the configuration."""
+        return self.folder / DATABASE if isinstance(self.database, HiddenUrl) else self.database
 
 
 class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True):

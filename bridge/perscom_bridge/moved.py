@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 
 import msgspec
 
 from perscom_adapters import Receipt
-from perscom_receiver.queue import Connection, Queue
+from perscom_receiver.queue import Connection, Database, Queue
 
 from .config import Config
 
@@ -19,15 +17,11 @@ __all__ = ["moved_chats"]
 
 def moved_chats(config: Config) -> list[str]:
     """A note for each destination that has the old number still; none where the database is not there, or cannot be read."""
-    path = config.server.database
-    if not os.path.exists(path):
+    database = Database(config.server.place)
+    try:
+        return database.peek(lambda connection: list(_notes(config, connection))) if database.exists() else []
+    except Exception:  # noqa: BLE001 - the database of another version is none of our business here
         return []
-    # One that nobody has open is read as it is: SQLite would make files beside it for a look. Also the database of another
-    # version is none of our business here.
-    how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?{how}", uri=True)) as connection:
-        return list(_notes(config, connection))
-    return []
 
 
 def _notes(config: Config, connection: Connection) -> Iterator[str]:

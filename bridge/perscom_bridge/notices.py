@@ -190,4 +190,8 @@ def _load(site: str, connection: Connection) -> dict[str, Told]:
 def _save(site: str, told: Mapping[str, Told], connection: Connection) -> None:
     connection.execute("DELETE FROM trouble_told WHERE site = ?", (site,))
     rows = [(site, key, msgspec.json.encode(one).decode()) for key, one in told.items()]
-    connection.executemany("INSERT INTO trouble_told (site, key, told) VALUES (?, ?, ?)", rows)
+    connection.executemany(
+        "INSERT INTO trouble_told (site, key, told) VALUES (?, ?, ?)"
+        " ON CONFLICT (site, key) DO UPDATE SET told = excluded.told",  # another process of the service may write, too
+        rows,
+    )

@@ -55,10 +55,10 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class RefusedRequests:
-    """The folder of them, beside ``database``. It is there only while something is in it."""
+    """The folder of them, beside the file ``beside``. It is there only while something is in it."""
 
-    def __init__(self, database: Path) -> None:
-        self.folder = database.with_name(f"{database.name}.refused")
+    def __init__(self, beside: Path) -> None:
+        self.folder = beside.with_name(f"{beside.name}.refused")
 
     def keep(self, raw: bytes, at: datetime, status: int) -> None:
         """Add one, as :func:`~perscom_bridge.captured.written` writes it, and let go of the oldest. Raises OSError."""

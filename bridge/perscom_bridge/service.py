@@ -32,6 +32,9 @@ __all__ = ["Destinations", "Service", "destinations_of", "running", "web_url"]
 
 Destinations: TypeAlias = list[tuple[DestinationConfig, Destination | Forwards]]
 
+DATABASE_WITHIN = 2.0
+"""Seconds that a start waits for a database with a stream in front of it."""
+
 _log = logging.getLogger("perscom_bridge")
 
 
@@ -70,10 +73,10 @@ async def running(
     be written and no stream is in front of it.
     """
     server = opened[0][0].server
-    refused = RefusedRequests(server.database)
+    refused = RefusedRequests(server.files)
     if not keep_refused:
         refused.clear()
-    database = Database(server.database)
+    database = Database(server.place)
     changes = Changes(database)
     communities = [Community(config, destinations, database, now, speed) for config, destinations in opened]
     async with contextlib.AsyncExitStack() as stack:
@@ -82,8 +85,9 @@ async def running(
         public_socket = stack.enter_context(_listener(server.listen))
         status_socket = stack.enter_context(_listener(server.status))
         service = Service(communities, _address(public_socket), _address(status_socket))
-        try:
-            await database.awrite(lambda connection: None)  # a file that cannot be used is told now, not at the first event
+        patience = None if server.ingest is None else DATABASE_WITHIN
+        try:  # a file that cannot be used is told now, not at the first event
+            await database.awrite(lambda connection: None, timeout=patience)
         except Unavailable as error:
             if server.ingest is None:
                 raise

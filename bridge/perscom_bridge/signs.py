@@ -30,8 +30,8 @@ _GIVEN_UP: Final = (
 )
 _OPEN: Final = "(task.state = 0 OR task.state = 1)"  # each has an index of its own
 _FAILED_SINCE: Final = (  # what was switched off in between begins anew
-    "SELECT min(attempt.started) FROM task CROSS JOIN attempt ON attempt.task = task.id"
-    f" WHERE task.lane = ? AND {_OPEN} AND task.attempt > 0 AND attempt.outcome IN ('retry', 'unclear') AND attempt.started >"
+    "SELECT min(attempt.started) FROM task CROSS JOIN attempt WHERE attempt.task = task.id"
+    f" AND task.lane = ? AND {_OPEN} AND task.attempt > 0 AND attempt.outcome IN ('retry', 'unclear') AND attempt.started >"
     " (SELECT coalesce(max(started), 0) FROM attempt AS off WHERE off.task = task.id AND off.outcome = 'permanent')"
 )
 _DONE: Final = (
@@ -39,7 +39,7 @@ _DONE: Final = (
     " (SELECT settled FROM task WHERE lane = ? AND id > 0 AND state = 2 ORDER BY id DESC LIMIT ?) AS newest"
 )
 _WAITING: Final = (
-    f"SELECT count(*), min(event.received) FROM task CROSS JOIN event ON event.id = task.event WHERE task.lane = ? AND {_OPEN}"
+    f"SELECT count(*), min(event.received) FROM task CROSS JOIN event WHERE event.id = task.event AND task.lane = ? AND {_OPEN}"
 )
 _ERROR: Final = f"SELECT error FROM task WHERE lane = ? AND {_OPEN} AND error IS NOT NULL ORDER BY due, id LIMIT 1"
 

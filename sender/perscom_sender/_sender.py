@@ -34,7 +34,7 @@ _DAY = 86_400.0
 
 
 class Sender:
-    """Signed events for subscribed URLs, from one SQLite file, which may hold an inbox too.
+    """Signed events for subscribed URLs, from one SQLite file or PostgreSQL (``"postgresql://..."``), maybe beside an inbox.
 
     Publishing and delivering are apart: a process that only publishes never runs it. Whoever does, delivers what all publish;
     several may. At least once: an event is sent again only when the answer to a try is not known, and is told by its id.

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from perscom_bridge._folder import inspect_folder
 from perscom_bridge._load import Inspection, inspect
 from perscom_bridge._source import LARGEST
+from perscom_receiver.queue import Database
 
 SECRET = "fT9wQz2LmN8xVb4KpR7sYc3HdJ6gAe5U"
 TOKEN = "Zq7xTokenOfTheChannelForEverybody_-0123456789"
@@ -179,20 +180,32 @@ def test_each_mistake_is_told_with_its_line_and_what_to_do(tmp_path: Path, table
 
 
 @pytest.mark.parametrize(
-    ("table", "lines", "key"),
+    "address",
     [
-        (SERVER, 'database = "postgresql://127.0.0.1/perscom"', "server.database"),
+        "mysql://perscom:hunter2@127.0.0.1/perscom",
+        "postgresql://perscom:hun/ter2@127.0.0.1/perscom",
+        "postgresql://perscom:hun@ter2@127.0.0.1/perscom",
+        "postgresql://perscom:hun#ter2@127.0.0.1/perscom",
+        "postgresql://perscom:hunter2@127.0.0.1/perscom?no_such_setting=ter2",
+        "postgresql://perscom:hunter2@[::1/perscom",
     ],
-    ids=lambda value: value.partition(" =")[0].strip() if isinstance(value, str) else None,
 )
-def test_what_comes_with_a_later_version_is_refused_by_its_name(tmp_path: Path, table: str, lines: str, key: str) -> None:
-    text = GOOD.replace(table, f"{table}{lines}\n") if table and table in GOOD else f"{GOOD}{table}{lines}\n"
-    line, where, told = only_problem(tmp_path, text)
-    assert where == key
-    assert "a later version of perscom-bridge" in told
-    assert "for now" in told
-    assert line is not None
-    assert key.rpartition(".")[2] in text.splitlines()[line - 1]
+def test_an_address_that_is_none_of_a_postgresql_is_refused_and_shown_to_nobody(tmp_path: Path, address: str) -> None:
+    _, where, told = only_problem(tmp_path, f'{GOOD}{SERVER}database = "${{DATABASE_URL}}"\n', DATABASE_URL=address)
+    assert where == "server.database"
+    assert "postgresql://USER" in told
+    assert not [piece for piece in ("hun", "ter2") if piece in told]
+
+
+def test_a_postgresql_in_place_of_the_file_is_one_line(tmp_path: Path) -> None:
+    address = "postgresql://perscom:hun%40ter2@db.example.org:5433/perscom"
+    found = judge(tmp_path, f'{GOOD}{SERVER}database = "${{DATABASE_URL}}"\n', DATABASE_URL=address)
+    assert found.config is not None
+    assert found.config.server.place == address
+    assert found.config.server.files == tmp_path / "bridge.db"
+    for told in (str(found.config), repr(found.config), Database(address).name):
+        assert not [piece for piece in ("hun", "ter2") if piece in told]
+    assert Database(address).name == "postgresql://perscom@db.example.org:5433/perscom"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from perscom_adapters import Directory, Message, plain, render
 from perscom_adapters.testing import ChatStandIn, discord_refusal
-from perscom_bridge.directory import SiteDirectory, forget, names, store
+from perscom_bridge.directory import SiteDirectory, forget, names, reading, store
 from perscom_bridge.directory.facts import KINDS, asked_by, facts_of
 from perscom_bridge.directory.standing import History, Seen, observed, value_before
 from perscom_bridge.golden import golden_requests
@@ -393,7 +393,7 @@ class TestLearning:
     def test_a_look_reads_no_event_twice(self, inbox: SQLiteInbox) -> None:
         plan = inbox.database.read(
             lambda c: c.execute(
-                "EXPLAIN QUERY PLAN SELECT id, CASE WHEN site = ? THEN body END FROM event WHERE id > ? ORDER BY id LIMIT ?",
+                f"EXPLAIN QUERY PLAN {reading.FOLLOWING} LIMIT ?",
                 ("default", 5, 100),
             ).fetchall()
         )

@@ -488,7 +488,7 @@ def test_the_file_is_that_of_the_configuration_or_the_one_that_is_named() -> Non
     for file, expected in (
         ((), "There is no bridge.toml here. Name the sender's file: --database sender.db."),
         (FILE, "There is no database sender.db yet. The first subscription makes it: perscom-bridge subscriptions add URL"),
-        (("--database", "no/where/sender.db"), "The folder of sender.db is not there."),
+        (("--database", "no/where/sender.db"), "The folder of the database does not exist: "),
         (("--database", "sender.db", "--config", "bridge.toml"), "Name the sender's file once"),
     ):
         for words in (["subscriptions"], ["publish", "order.paid"], ["deliveries"], ["deliveries", "curl", "1"]):

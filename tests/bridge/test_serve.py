@@ -29,14 +29,16 @@ def chat() -> Iterator[ChatStandIn]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, chat: ChatStandIn) -> Path:
+def folder(tmp_path: Path, chat: ChatStandIn, db: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One configuration, whatever keeps the events: an address belongs into the environment."""
+    monkeypatch.setenv("DATABASE", db)
     write_config(tmp_path, chat.discord_webhook(name="announcements"))
     return tmp_path
 
 
 def write_config(folder: Path, url: str, events: str = "") -> None:
     lines = f'[destinations.announcements]\ntype = "discord"\ngroup = "off"\nurl = "{url}"\n{events}\n'
-    (folder / "bridge.toml").write_text(HEAD + lines, encoding="utf-8")
+    (folder / "bridge.toml").write_text(HEAD.replace("bridge.db", "${DATABASE}") + lines, encoding="utf-8")
 
 
 def titles(chat: ChatStandIn) -> list[str]:

@@ -29,8 +29,8 @@ class Row(msgspec.Struct):
 
 
 @pytest.fixture
-def inbox(place: str) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(place)
+def inbox(db: str) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(db)
     yield inbox
     inbox.close()
 

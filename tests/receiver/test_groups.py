@@ -35,8 +35,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def inbox(place: str, clock: Clock) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(place, now=clock)
+def inbox(db: str, clock: Clock) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(db, now=clock)
     yield inbox
     inbox.close()
 
@@ -140,13 +140,13 @@ def test_those_without_a_group_wait_for_nobody(inbox: SQLiteInbox) -> None:
     assert seen.together == [[2]]
 
 
-def test_a_window_goes_on_over_a_restart(inbox: SQLiteInbox, place: str, clock: Clock) -> None:
+def test_a_window_goes_on_over_a_restart(inbox: SQLiteInbox, db: str, clock: Clock) -> None:
     seen = Seen()
     inbox.add(event("user.updated", 1))
     work(inbox, router_of(seen))
     inbox.close()
     clock.now += 9
-    again = SQLiteInbox(place, now=clock)
+    again = SQLiteInbox(db, now=clock)
     again.add(event("rankrecord.created", 2, after=1))
     work(again, router_of(seen))
     clock.now += 1

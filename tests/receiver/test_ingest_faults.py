@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from ingesting import away, eventually, rows, worked
-from nats_server import OwnNatsServer, own_nats
+from nats_server import STREAM, OwnNatsServer, own_nats
 
 from perscom_receiver import Event, SQLiteInbox, Unavailable
 from perscom_receiver.testing import make_event
@@ -58,6 +59,13 @@ def add(inbox: SQLiteInbox) -> tuple[Event, float]:
     event, began = make_event("user.created"), time.monotonic()
     assert inbox.add(event) is True
     return event, time.monotonic() - began
+
+
+def _is_taken(inbox: SQLiteInbox) -> bool:
+    try:
+        return inbox.add(make_event("user.created"))
+    except Unavailable:
+        return False
 
 
 class TestNatsAway:
@@ -139,12 +147,13 @@ class TestNatsInTrouble:
         assert Counter(rows(path)) == Counter(event.id for event in events)
 
     def test_a_full_stream_and_no_store_refuse(self, path: Path, server: OwnNatsServer) -> None:
-        inbox = SQLiteInbox(path, ingest=f"{server.url}?max_bytes=20KB")
+        inbox = SQLiteInbox(path, ingest=f"{server.url}?max_bytes=8KB")
         inbox.health()
-        with away(path), pytest.raises(Unavailable):
-            for _ in range(40):
-                inbox.add(make_event("user.created"))
+        with away(path):
+            taken = [_is_taken(inbox) for _ in range(10)]
         inbox.close()
+        assert taken == sorted(taken, reverse=True), "once full, it takes nothing more"
+        assert set(taken) == {True, False}
 
     def test_a_stream_that_is_wiped_after_its_events_were_taken_over_loses_nothing(
         self, inbox: SQLiteInbox, server: OwnNatsServer, path: Path
@@ -170,6 +179,52 @@ class TestNatsInTrouble:
             events.append(add(inbox)[0])
             eventually(lambda: len(seen.ids) == 5)
         assert Counter(rows(path)) == Counter(event.id for event in events)
+
+    def test_a_stream_that_has_lost_its_newest_messages_in_a_power_cut_goes_on(
+        self, inbox: SQLiteInbox, server: OwnNatsServer, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What it counts anew must not be taken for what was acknowledged under the same numbers."""
+        monkeypatch.setattr("perscom_receiver._nats_pull.EXPIRES", 4.0)
+        monkeypatch.setattr("perscom_receiver._nats_consumer.MEND_EVERY", 3.0)
+        messages = server.store / "jetstream" / "$G" / "streams" / STREAM / "msgs"
+        with worked(inbox) as seen:
+            for _ in range(5):
+                add(inbox)
+            eventually(lambda: len(seen.ids) == 5)
+            server.stop()
+            shutil.copytree(messages, before := path.with_name("msgs"))
+            server.start()
+            eventually(lambda: not problem(inbox))
+            for _ in range(30):
+                add(inbox)
+            eventually(lambda: len(seen.ids) == 35 and pending(inbox) == 0)
+            server.stop()
+            shutil.rmtree(messages)
+            shutil.copytree(before, messages)
+            server.start()
+            eventually(lambda: not problem(inbox))
+            events = [add(inbox)[0] for _ in range(3)]
+            eventually(lambda: seen.ids[35:] == [event.id for event in events], 30)
+
+    def test_messages_that_a_killed_server_believes_acknowledged_come_again_and_end_as_repeats(
+        self, inbox: SQLiteInbox, server: OwnNatsServer, path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """It may note the acknowledgement, and not that the message has gone. Such a one would take room for ever."""
+        messages = server.store / "jetstream" / "$G" / "streams" / STREAM / "msgs"
+        events = [add(inbox)[0] for _ in range(3)]
+        server.stop()
+        shutil.copytree(messages, before := path.with_name("msgs"))
+        server.start()
+        eventually(lambda: not problem(inbox))
+        with worked(inbox) as seen:
+            eventually(lambda: len(seen.ids) == 3 and pending(inbox) == 0)
+            server.stop()
+            shutil.rmtree(messages)
+            shutil.copytree(before, messages)
+            server.start()
+            eventually(lambda: not problem(inbox) and pending(inbox) == 0)
+        assert "Events of default in the stream had been passed over, and come now." in caplog.text
+        assert rows(path) == [event.id for event in events]
 
     def test_what_was_acknowledged_survives_kills_of_the_server(
         self, inbox: SQLiteInbox, server: OwnNatsServer, path: Path

@@ -24,8 +24,8 @@ DONE = Result(state=State.DONE, outcome="done", receipt=f'{{"posted":"{ADDRESS}"
 
 
 @pytest.fixture
-def inbox(place: str) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(place)
+def inbox(db: str) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(db)
     yield inbox
     inbox.close()
 

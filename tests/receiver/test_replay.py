@@ -29,8 +29,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def inbox(place: str, clock: Clock) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(place, now=clock)
+def inbox(db: str, clock: Clock) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(db, now=clock)
     yield inbox
     inbox.close()
 

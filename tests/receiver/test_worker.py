@@ -58,8 +58,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def inbox(place: str, clock: Clock) -> Iterator[SQLiteInbox]:
-    inbox = SQLiteInbox(place, now=clock)
+def inbox(db: str, clock: Clock) -> Iterator[SQLiteInbox]:
+    inbox = SQLiteInbox(db, now=clock)
     yield inbox
     inbox.close()
 
@@ -1126,11 +1126,11 @@ def program(name: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
 
 
 class TestProcesses:
-    def test_two_workers_share_an_inbox_and_no_task_is_in_both_hands(self, place: str, tmp_path: Path) -> None:
+    def test_two_workers_share_an_inbox_and_no_task_is_in_both_hands(self, db: str, tmp_path: Path) -> None:
         log = tmp_path / "log"
         log.touch()
-        with program("work.py", place, log) as one, program("work.py", place, log) as two:
-            inbox = SQLiteInbox(place)
+        with program("work.py", db, log) as one, program("work.py", db, log) as two:
+            inbox = SQLiteInbox(db)
             wait_for(lambda: rows(inbox, "SELECT count(*) FROM worker") == [(2,)])
             events = []
             for _ in range(25):  # stored by a third process: the workers find them by looking

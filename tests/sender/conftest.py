@@ -23,12 +23,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make(place: str, clock: Clock, quick: None) -> Iterator[Callable[..., Sender]]:
+def make(db: str, clock: Clock, quick: None) -> Iterator[Callable[..., Sender]]:
     """Senders on one store, which may send to this machine."""
     made: list[Sender] = []
 
     def make(**settings: Any) -> Sender:
-        made.append(Sender(place, **{"allow": ["127.0.0.1"], "now": clock, **settings}))
+        made.append(Sender(db, **{"allow": ["127.0.0.1"], "now": clock, **settings}))
         return made[-1]
 
     yield make

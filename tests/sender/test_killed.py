@@ -39,19 +39,17 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
-def test_nothing_published_is_lost_and_only_what_was_under_way_is_repeated(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_published_is_lost_and_only_what_was_under_way_is_repeated(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(1)
     monkeypatch.setattr("perscom_sender._worker.POLL", 0.05)
 
     async def main() -> None:
-        sender = Sender(place, allow=["127.0.0.1"])
+        sender = Sender(db, allow=["127.0.0.1"])
         async with Endpoint() as endpoint:
             sender.subscriptions.add(endpoint.url, SECRET, ["*"], concurrency=CONCURRENCY)
             acknowledged, started = set[int](), 0
             for _ in range(KILLS):
-                child = await asyncio.create_subprocess_exec(
-                    sys.executable, "-c", PROGRAM, place, stdout=asyncio.subprocess.PIPE
-                )
+                child = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, db, stdout=asyncio.subprocess.PIPE)
                 assert child.stdout is not None
                 before = len(endpoint.requests)
                 acknowledged.add(int(await child.stdout.readline()))

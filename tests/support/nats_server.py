@@ -23,7 +23,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
-__all__ = ["NatsServer", "any_nats", "own_nats"]
+__all__ = ["STREAM", "NatsServer", "OwnNatsServer", "any_nats", "own_nats"]
 
 SHARED = os.environ.get("PERSCOM_TEST_NATS", "nats://127.0.0.1:4222")
 PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin:/usr/local/bin")
@@ -70,15 +70,22 @@ class NatsServer:
 class OwnNatsServer(NatsServer):
     """With its store in ``folder``; ``config`` is added to its configuration."""
 
-    def __init__(self, folder: Path, config: str = "") -> None:
+    def __init__(self, folder: Path, config: str = "", *, jetstream: bool = True) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
         super().__init__(f"nats://127.0.0.1:{self.port}")
         self.store = folder / "jetstream"
         self._file = folder / f"nats-{self.port}.conf"
-        self._file.write_text(f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{self.store}" }}\n{config}\n')
+        self._always = f'listen: "127.0.0.1:{self.port}"\n'
+        if jetstream:
+            self._always += f'jetstream {{ store_dir: "{self.store}" }}\n'
+        self.configure(config)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, config: str) -> None:
+        """What is to hold from the next start on."""
+        self._file.write_text(f"{self._always}{config}\n")
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -103,6 +110,12 @@ class OwnNatsServer(NatsServer):
             self._process.wait()
             self._process = None
 
+    def stop(self) -> None:
+        """As an operator does."""
+        self.process.terminate()
+        self.process.wait(10)
+        self._process = None
+
     def restart(self, *, wiped: bool = False) -> None:
         """Kill and start it, perhaps with nothing left of its store."""
         self.kill()
@@ -118,13 +131,12 @@ class OwnNatsServer(NatsServer):
 
 
 @contextmanager
-def own_nats(folder: Path, config: str = "", *, started: bool = True) -> Iterator[OwnNatsServer]:
+def own_nats(folder: Path, config: str = "", *, jetstream: bool = True) -> Iterator[OwnNatsServer]:
     """A server of the test's own, ended with the block."""
     if PROGRAM is None:
         _missing("there is no nats-server on this machine, and this test kills, pauses or configures one")
-    server = OwnNatsServer(folder, config)
-    if started:
-        server.start()
+    server = OwnNatsServer(folder, config, jetstream=jetstream)
+    server.start()
     try:
         yield server
     finally:

@@ -11,6 +11,7 @@ from functools import partial, wraps
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -28,11 +29,12 @@ _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 
 class Opened:
-    """The file of a sender, opened for one command."""
+    """The database of a sender, opened for one command."""
 
-    def __init__(self, sender: Sender, path: Path, option: str) -> None:
+    def __init__(self, sender: Sender, name: str, option: str) -> None:
         self.sender = sender
-        self.path = path
+        self.name = name
+        """That of the database."""
         self.option = option
         """What a hint ends with to be about this file, with a leading space; or nothing."""
 
@@ -80,49 +82,51 @@ def sender_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which sender is meant. What opens it is the parameter ``open_sender`` of the command."""
 
     @config_option
-    @click.option("--database", type=click.Path(path_type=Path), metavar="FILE", help="The sender's file: no bridge.toml then.")
+    @click.option("--database", metavar="FILE", help="The sender's file, or its PostgreSQL: no bridge.toml then.")
     @click.option("--sender", default="default", metavar="NAME", help="Which one, where several share the file.")
     @wraps(command)
-    def with_sender(config: Path, database: Path | None, sender: str, **given: Any) -> Any:
+    def with_sender(config: Path, database: str | None, sender: str, **given: Any) -> Any:
         return command(open_sender=partial(_opened, config, database, sender), **given)
 
     return with_sender
 
 
 @contextmanager
-def _opened(config: Path, database: Path | None, name: str, *, new: bool = False, **settings: Any) -> Iterator[Opened]:
-    """The sender in the file ``database``, or in the one that ``config`` names; with ``new`` it may be a file to be made.
+def _opened(config: Path, database: str | None, name: str, *, new: bool = False, **settings: Any) -> Iterator[Opened]:
+    """The sender in ``database``, or in the one that ``config`` names; with ``new`` it may be one to be made.
 
     Raises Failure when there is none, and ConfigurationError for a configuration with mistakes.
     """
+    from perscom_receiver.queue import Database
     from perscom_sender import Sender
 
-    path, option = _found(config, database)
+    place, option = _found(config, database)
     option += "" if name == "default" else f" --sender {quote(name)}"
-    if not path.parent.is_dir():
-        raise Failure(f"The folder of {path.name} is not there. Make it first, or name another place.")
-    if not new and not path.exists():
+    kept = Database(place)
+    if not kept.exists() and not new:
         add = f"perscom-bridge subscriptions add URL --events NAME{option}"
-        raise Failure(f"There is no database {path.name} yet. The first subscription makes it: {add}")
-    sender = Sender(path, name=name, **settings)
+        raise Failure(f"There is no database {kept.name} yet. The first subscription makes it: {add}")
+    sender = Sender(kept, name=name, **settings)
     try:
-        yield Opened(sender, path, option)
+        yield Opened(sender, kept.name, option)
     finally:
         sender.close()
 
 
-def _found(config: Path, database: Path | None) -> tuple[Path, str]:
-    """The file, and the option that names it."""
+def _found(config: Path, database: str | None) -> tuple[str, str]:
+    """The file or the address, and the option that names it."""
     from .._load import load_server
 
     named = click.get_current_context().get_parameter_source("config") is not ParameterSource.DEFAULT
     if database is not None and named:
         raise Failure("Name the sender's file once: with --database, or by the configuration that has it.")
     if database is not None:
-        return database.absolute(), f" --database {quote(str(database))}"
+        if urlsplit(database).password is not None:
+            raise Failure("Others see a command line: leave the password out of the address, and put it into PGPASSWORD.")
+        return database, f" --database {quote(database)}"
     if not named and not os.path.lexists(config):
         raise Failure(f"There is no {config} here. Name the sender's file: --database sender.db. Or a configuration: --config.")
-    return load_server(config).database, f" --config {quote(str(config))}" if named else ""
+    return load_server(config).place, f" --config {quote(str(config))}" if named else ""
 
 
 def json_value(text: str, option: str) -> Any:

@@ -89,14 +89,14 @@ def open_database(config: Path) -> Database:
 
 
 def _opened(server: Server) -> Database:
-    path = server.database
-    if not path.exists():
-        raise Failure(f"There is no database {path.name} yet. It is made when the service first starts.")
     # Where a purge has the room that it needs: /tmp may be small. SQLite looks once, when it is loaded.
-    os.environ.setdefault("SQLITE_TMPDIR", str(path.parent))
+    os.environ.setdefault("SQLITE_TMPDIR", str(server.files.parent))
     from perscom_receiver.queue import Database
 
-    return Database(path)
+    database = Database(server.place)
+    if not database.exists():
+        raise Failure(f"There is no database {database.name} yet. It is made when the service first starts.")
+    return database
 
 
 def progress_line(done: int, total: int) -> None:

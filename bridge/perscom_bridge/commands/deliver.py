@@ -48,7 +48,7 @@ def run(
     with open_sender(new=True, allow=allow, outboxes=outboxes, keep_bodies=keep_bodies, keep_log=keep_log) as opened:
         number = len(opened.sender.subscriptions.all())
         hint = "" if number else f" Add one: perscom-bridge subscriptions add URL --events NAME{opened.option}"
-        click.echo(f"{opened.path.name}: delivering to {count(number, 'subscription')}.{hint}")
+        click.echo(f"{opened.name}: delivering to {count(number, 'subscription')}.{hint}")
         for outbox in outboxes:
             if not outbox.exists():
                 click.echo(f"{outbox} is not there yet; it is looked at when it is.")

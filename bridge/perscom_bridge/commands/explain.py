@@ -90,7 +90,7 @@ def _newest(config: Path) -> Refused:
 
     loaded = load(config)
     try:
-        refused = RefusedRequests(loaded.server.database).newest(loaded.webhook_path)
+        refused = RefusedRequests(loaded.server.files).newest(loaded.webhook_path)
     except OSError as error:
         raise Failure(f"{error.filename} cannot be read: {error.strerror}.") from error
     if refused is None:

@@ -160,7 +160,9 @@ def _config(config: Path) -> Config | None:
 @contextmanager
 def _stored(loaded: Config | None, config: Path) -> Iterator[SQLiteInbox | None]:
     """What is stored of the community, if there is a database."""
-    if loaded is None or not loaded.server.database.exists():
+    from perscom_receiver.queue import Database
+
+    if loaded is None or not Database(loaded.server.place).exists():
         yield None
         return
     with closing(open_inbox(config)) as inbox:

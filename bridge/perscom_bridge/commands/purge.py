@@ -30,10 +30,10 @@ def command(user: int, yes: bool, config: Path) -> None:
     Delete the user in PERSCOM first, or PERSCOM will send new events. It does not reach messages in your chats, backups, and
     events that tell a name in a text alone.
     """
+    from .._load import load
     from ..directory import forget
 
     inbox = open_inbox(config)
-    path = inbox.database.path
     if not yes:
         click.confirm(
             f"All that is stored about user {user} will be forgotten, and nothing about them that waits is posted. Go on?",
@@ -43,7 +43,7 @@ def command(user: int, yes: bool, config: Path) -> None:
         purged = forget(inbox, [user])
     finally:
         inbox.close()
-    click.echo("\n".join(_summary(path, user, purged)))
+    click.echo("\n".join(_summary(load(config).server.files, user, purged)))
 
 
 def _summary(path: Path, user: int, purged: Purged) -> list[str]:

@@ -30,19 +30,19 @@ def command(file: Path, config: Path) -> None:
 
     from .._load import load_server
 
-    path = load_server(config).database
+    database = Database(load_server(config).place)
     with system_errors():
-        restored = Database(path).restore(file, progress=progress_line)
-    click.echo("\n".join([*_summary(path, file, restored), "Now start the service."]))
+        restored = database.restore(file, progress=progress_line)
+    click.echo("\n".join([*_summary(database.name, file, restored), "Now start the service."]))
 
 
-def _summary(path: Path, file: Path, restored: Restored) -> list[str]:
+def _summary(name: str, file: Path, restored: Restored) -> list[str]:
     from .._problems import count
 
     newest = "It is empty."
     if restored.newest is not None:
         newest = f"Its newest event came at {datetime.fromtimestamp(restored.newest, UTC):%Y-%m-%d %H:%M:%S} UTC."
-    lines = [f"{path.name} is now what {file} was. {newest}"]
+    lines = [f"{name} is now what {file} was. {newest}"]
     if restored.replaced is not None:
         lines.append(f"The database before is kept: {restored.replaced.name}")
     if restored.since is not None:

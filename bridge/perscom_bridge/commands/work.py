@@ -31,7 +31,7 @@ def command(target: str) -> None:
 
     configure_logging()
     worker = _load(target)
-    click.echo(f"{target}: working on {worker.inbox.database.path.name}, {len(worker.router.handlers)} handlers")
+    click.echo(f"{target}: working on {worker.inbox.database.name}, {len(worker.router.handlers)} handlers")
     run(worker.run)
     click.echo("Stopped.")
 

@@ -16,6 +16,7 @@ from . import store
 from .facts import STANDING, Facts, Key, asked_by, facts_of
 from .images import image_key
 from .names import Learned, Names
+from .reading import Reading, Stored
 from .standing import action_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class SiteDirectory:
         self._forget_left = forget_left
         self._lock = asyncio.Lock()
         self._names: Names | None = None
-        self._mark = 0  # in memory, and at or behind it in the database
+        self._reading = Reading(inbox.site, 0)
         self._saved_mark = 0
         self._forgotten = 0
         self._unsaved = Learned()
@@ -135,7 +136,7 @@ class SiteDirectory:
         """Learn from some of the events that are new. False when there are none."""
         async with self._lock:  # one after the other: each look begins where the one before ended
             names = self._names if self._names is not None else await self._load()
-            found, facts, forgotten = await asyncio.to_thread(self._read)
+            stored, facts, forgotten = await asyncio.to_thread(self._read)
             if forgotten != self._forgotten:
                 self._names = None  # somebody was forgotten, and must be in memory as well
                 return True
@@ -143,32 +144,30 @@ class SiteDirectory:
                 names.learn(one, self._unsaved)
                 if self._forget_left and one.left is not None:
                     self._unsaved.left.append((row, one.left))
-            self._mark = self._mark if found is None else found
-            if self._unsaved or self._mark - self._saved_mark > _FAR:
+            self._reading.took(stored)
+            if self._unsaved or self._reading.mark - self._saved_mark > _FAR:
                 await self._save()
-            return found is not None
+            return stored.more
 
-    def _read(self) -> tuple[int | None, list[tuple[int, Facts]], int]:
-        stored = self._inbox.database.read(lambda connection: store.read_events(connection, self._inbox.site, self._mark))
-        return (
-            stored.last,
-            [(row, facts) for row, body in stored.events if (facts := _facts(body)) is not None],
-            stored.forgotten,
+    def _read(self) -> tuple[Stored, list[tuple[int, Facts]], int]:
+        stored, forgotten = self._inbox.database.read(
+            lambda connection: (self._reading.read(connection), store.read_forgotten(connection, self._inbox.site))
         )
+        return stored, [(row, facts) for row, body in stored.events if (facts := _facts(body)) is not None], forgotten
 
     async def _load(self) -> Names:
         site, database = self._inbox.site, self._inbox.database
         await database.awrite(lambda connection: store.prepare(connection, site))
-        names, self._mark, self._forgotten = await database.aread(lambda connection: store.load(connection, site))
+        names, mark, self._forgotten = await database.aread(lambda connection: store.load(connection, site))
         self._names = names
-        self._saved_mark = self._mark
+        self._reading, self._saved_mark = Reading(site, mark), mark
         self._unsaved = Learned()
         if self._api is not None:
             self._api.forget()
         return names
 
     async def _save(self) -> None:
-        mark = self._mark
+        mark = self._reading.mark
         # What is not committed in time, or that nobody waited for, is saved once more with what comes next.
         saved = await self._inbox.database.awrite(store.saving(self._inbox.site, self._unsaved, mark, self._forgotten))
         self._unsaved, self._saved_mark = Learned(), mark

@@ -16,7 +16,7 @@ from perscom_receiver.queue import Connection
 from .names import MOST, Learned, Name, Names
 from .standing import History
 
-__all__ = ["Loaded", "Stored", "forget_people", "left_people", "load", "prepare", "read_events", "saving"]
+__all__ = ["Loaded", "forget_people", "left_people", "load", "prepare", "read_forgotten", "saving"]
 
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS directory_name (
@@ -43,11 +43,6 @@ _SAVE_HISTORY: Final = (
     " ON CONFLICT (site, kind, member) DO UPDATE SET history = excluded.history, created = excluded.created"
 )
 _SAVE_LEFT: Final = "INSERT INTO directory_left (site, event, member) VALUES (?, ?, ?) ON CONFLICT (site, event) DO NOTHING"
-_AT_ONCE: Final = 100
-"""Rows of events in one look."""
-_BYTES_AT_ONCE: Final = 4 * 2**20
-"""Bytes of bodies that are read together; one alone may be larger."""
-
 _decode_history = msgspec.json.Decoder(History).decode
 
 
@@ -57,15 +52,6 @@ class Loaded(NamedTuple):
     names: Names
     mark: int
     """The last event that was learned from."""
-    forgotten: int
-
-
-class Stored(NamedTuple):
-    """Events behind the mark, oldest first, without those whose bodies are gone."""
-
-    events: list[tuple[int, bytes]]
-    last: int | None
-    """The newest row that was looked at; None when there is none."""
     forgotten: int
 
 
@@ -95,29 +81,11 @@ def load(connection: Connection, site: str) -> Loaded:
     )
 
 
-def read_events(connection: Connection, site: str, mark: int) -> Stored:
-    """Some of the events behind ``mark``."""
-    # Not "WHERE site = ?": an index over the site would be taken for it, and all its rows be sorted.
-    rows = connection.execute(
-        "SELECT id, CASE WHEN site = ? THEN body END FROM event WHERE id > ? ORDER BY id LIMIT ?", (site, mark, _AT_ONCE)
-    )
-    events: list[tuple[int, bytes]] = []
-    last, size = None, 0
-    for row, body in rows:
-        last = row
-        if body is not None:
-            events.append((row, body))
-            size += len(body)
-        if size > _BYTES_AT_ONCE:
-            break
-    rows.close()
-    return Stored(events, last, _forgotten(connection, site))
-
-
 def saving(site: str, learned: Learned, mark: int, forgotten: int) -> Callable[[Connection], bool]:
     """What writes down all that was ``learned`` up to ``mark``, for the writer of the database.
 
-    It returns False, and writes nothing, when people were forgotten since. ``learned`` may change meanwhile.
+    It returns False, and writes nothing, when people were forgotten since. Nor does it write where another process has learned
+    more: it has all of this too. ``learned`` may change meanwhile.
     """
     names = [(site, *key, *name) for key, name in learned.names.items()]
     histories = [
@@ -128,8 +96,11 @@ def saving(site: str, learned: Learned, mark: int, forgotten: int) -> Callable[[
     left = [(site, *one) for one in learned.left]
 
     def save(connection: Connection) -> bool:
-        if _forgotten(connection, site) != forgotten:
-            return False
+        further, times = connection.execute(
+            "SELECT event, forgotten FROM directory_mark WHERE site = ? /*pg FOR UPDATE*/", (site,)
+        ).fetchone()
+        if times != forgotten or further > mark:
+            return bool(times == forgotten)
         connection.executemany(_SAVE_NAME, names)
         connection.executemany(_SAVE_HISTORY, histories)
         connection.executemany("DELETE FROM directory_name WHERE site = ? AND kind = ? AND number = ?", dropped)
@@ -144,11 +115,12 @@ def saving(site: str, learned: Learned, mark: int, forgotten: int) -> Callable[[
 def forget_people(connection: Connection, site: str, members: Collection[int]) -> None:
     """Forget what is known of ``members``. Who has it in memory notices at the next look."""
     prepare(connection, site)
+    # First: who learns at this moment waits from now on, and notices.
+    connection.execute("UPDATE directory_mark SET forgotten = forgotten + 1 WHERE site = ?", (site,))
     for member in members:
         connection.execute("DELETE FROM directory_name WHERE site = ? AND kind = 'user' AND number = ?", (site, member))
         connection.execute("DELETE FROM directory_history WHERE site = ? AND member = ?", (site, member))
         connection.execute("DELETE FROM directory_left WHERE site = ? AND member = ?", (site, member))
-    connection.execute("UPDATE directory_mark SET forgotten = forgotten + 1 WHERE site = ?", (site,))
 
 
 def left_people(connection: Connection, site: str) -> list[int]:
@@ -174,5 +146,6 @@ def _history(text: str) -> History:
         return ()
 
 
-def _forgotten(connection: Connection, site: str) -> int:
+def read_forgotten(connection: Connection, site: str) -> int:
+    """How often people were forgotten."""
     return int(connection.execute("SELECT forgotten FROM directory_mark WHERE site = ?", (site,)).fetchone()[0])

@@ -16,6 +16,7 @@ pytest.register_assert_rewrite(  # before they are imported: so that a failure s
             "_any_order",
             "_begin",
             "_chains",
+            "_chains_in_any_order",
             "_claims",
             "_desk",
             "_groups",

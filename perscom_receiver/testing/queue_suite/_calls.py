@@ -28,7 +28,8 @@ results = st.sampled_from(list(RESULTS))
 numbers = st.sampled_from([1, 2, 3, 12])
 """How many events come at once: the last of these are enough to be handled together where they have waited for long."""
 groups = st.builds(Group, st.sampled_from("aaab"), window=st.sampled_from([0.0, 0.0, LEASE]))
-ties = st.none() | groups | st.sampled_from(["user/7", "user/7", "user/8"])
+chains = st.sampled_from(["user/7", "user/7", "user/8"])
+ties = st.one_of(st.none(), groups, chains, chains)
 """What a task has to do with others: nothing, or it is of their group, or of their chain."""
 moments = st.sampled_from([0.0, 0.0, 8.0, 16.0])
 """When events were created: the first and the last of these are too far apart for one group."""
@@ -50,8 +51,8 @@ of_a_worker = st.lists(
 of_the_operator = st.one_of(
     call("another_width", name=st.sampled_from(list(LANES)), width=st.integers(1, 3)),
     call("resume"),
-    call("revive", which=places),
-    call("again", which=places),
+    call("revive", which=places, ended=st.booleans()),
+    call("again", which=places, ended=st.booleans()),
     call("bury", which=places, running=st.booleans()),
     call("bound", ahead=st.sampled_from([1.0, 2 * LEASE])),
 )

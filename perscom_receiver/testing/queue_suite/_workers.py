@@ -11,7 +11,7 @@ import pytest
 from ...queue import Claim, Connection, Queue, Result, State, Task
 from ._calls import Call
 from ._desk import LEASE
-from ._model import LANES, RESULTS, Leased, Model, Worker
+from ._model import LANES, RESULTS, KnownTask, Leased, Model, Worker
 from ._store import Handle, Store
 
 __all__ = ["Operating", "Working"]
@@ -168,16 +168,20 @@ class Operating:
             assert self.write(lambda c, name=name: self.queue.resume(c, name)) == lane.paused  # type: ignore[misc]
             lane.paused = False
 
-    def revive(self, which: int) -> None:
-        task, now = list(self.model.tasks)[which % len(self.model.tasks)], self.workers[0].now
-        known = self.model.tasks[task]
+    def some_task(self, which: int, ended: bool) -> tuple[int, KnownTask]:
+        """One of those that have ended, if there are any, or of all."""
+        tasks = list(self.model.tasks.items())
+        among = [(id_, task) for id_, task in tasks if ended and task.state >= State.DONE] or tasks
+        return among[which % len(among)]
+
+    def revive(self, which: int, ended: bool) -> None:
+        (task, known), now = self.some_task(which, ended), self.workers[0].now
         assert self.write(lambda c: self.queue.revive(c, task, now)) == (known.state is State.DEAD)
         for _, one in self.model.together(known, State.DEAD) if known.state is State.DEAD else ():
             one.state, one.due = State.WAITING, now
 
-    def again(self, which: int) -> None:
-        task, now = list(self.model.tasks)[which % len(self.model.tasks)], self.workers[0].now
-        known = self.model.tasks[task]
+    def again(self, which: int, ended: bool) -> None:
+        (task, known), now = self.some_task(which, ended), self.workers[0].now
         assert self.write(lambda c: self.queue.again(c, task, now)) == (known.state is not State.LEASED)
         if known.state is not State.LEASED:
             known.state, known.due = State.WAITING, now

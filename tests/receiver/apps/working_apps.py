@@ -1,4 +1,4 @@
-"""The apps that test_working_apps.py starts in servers: each stores, and has somebody who handles, or nobody."""
+"""The apps that tests start in servers: each stores, perhaps behind a stream, and has somebody who handles, or nobody."""
 
 import os
 from typing import Any
@@ -13,7 +13,7 @@ from perscom_receiver.starlette import webhook_app
 
 SECRET = os.environ["PERSCOM_WEBHOOK_SECRET"]
 
-inbox = SQLiteInbox(os.environ["INBOX"])
+inbox = SQLiteInbox(os.environ["INBOX"], ingest=os.environ.get("INGEST"))
 router = Router()
 
 
@@ -32,7 +32,7 @@ mounted_with_worker = Starlette(routes=[Mount("/unit", app=starlette_app)], life
 
 def create_app() -> Flask:
     app = Flask(__name__)
-    app.config.update(PERSCOM_WEBHOOK_SECRET=SECRET, PERSCOM_INBOX=os.environ["INBOX"])
+    app.config.update(PERSCOM_WEBHOOK_SECRET=SECRET, PERSCOM_INBOX=os.environ["INBOX"], PERSCOM_INGEST=os.environ.get("INGEST"))
     Perscom(router).init_app(app)
     return app
 

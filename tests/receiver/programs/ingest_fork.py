@@ -1,4 +1,4 @@
-"""Fork around an inbox with a stream in front that is in use, and see that both sides go on: ``ingest_fork.py INBOX ADDRESS``."""
+"""Fork around an inbox with a stream in front, in use, and see that both sides go on: ``ingest_fork.py INBOX ADDRESS``."""
 
 from __future__ import annotations
 
