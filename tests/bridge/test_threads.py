@@ -55,7 +55,8 @@ class Unit:
                 self.channel = self.chat.slack_channel(name="chat")
                 token = HiddenToken(self.chat.slack_token)
                 return SlackBotPlace(token=token, channel=self.channel, api=self.chat.slack_api)
-        self.group = self.chat.telegram_chat(name="chat", topics=() if self.kind == "answers" else ["news"])
+        topics = {"answers": [], "own topic": ["General", "news"]}.get(self.kind, ["news"])  # the first one has no number
+        self.group = self.chat.telegram_chat(name="chat", topics=topics)
         if self.kind == "topics":
             self.chat.telegram.allow_topics(self.group)
         token = HiddenToken(self.chat.telegram_bot(name="bot"))
