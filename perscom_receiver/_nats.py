@@ -11,7 +11,7 @@ import os
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from importlib.util import find_spec
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from ._nats_link import Link
 
 __all__ = ["Front", "IngestHealth", "JetStream"]
+
+ASK_WITHIN = 2.0
+"""Seconds for each question about how the stream is set up."""
 
 
 class IngestHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,13 +149,15 @@ class JetStream:
         """Ask, without changing anything, how the stream is set up: a sentence. Raises ConfigurationError when events are not
         safe in it, and Unavailable when it cannot be used."""
         from ._nats_client import connected, sentence
-        from ._nats_stream import described, look_at_stream
+        from ._nats_stream import described, look_at_stream, unclaimed
 
         failed: PerscomError | None = None
         for server in self._address.servers:
             try:
                 async with connected(self._address, server) as connection:
-                    return described(await look_at_stream(connection.client.jetstream()), self._address)
+                    js = connection.client.jetstream(timeout=ASK_WITHIN)
+                    told = described(info := await look_at_stream(js), self._address)
+                    return told + (_of_nobody(await unclaimed(js)) if info is not None else "")
             except PerscomError as error:
                 failed = error
             except Exception as error:  # noqa: BLE001 - of the network, of the library
@@ -189,6 +194,13 @@ class JetStream:
         if self._takeovers:
             self._begin()
         self._lock.release()
+
+
+def _of_nobody(sites: Sequence[str]) -> str:
+    if not sites:
+        return ""
+    shown = ", ".join(f"{site[:40]!a}" for site in sites[:5]) + (" and others" if len(sites) > 5 else "")
+    return f" Nobody has taken over what waits there for {shown}: no worker has begun, or there is no such site."
 
 
 class Front:

@@ -34,6 +34,7 @@ __all__ = [
     "make_stream",
     "mend_consumer",
     "subject",
+    "unclaimed",
 ]
 
 STREAM: Final = "PERSCOM_INGEST"
@@ -84,6 +85,16 @@ def described(info: StreamInfo | None, address: NatsAddress) -> str:
 def _kept(replicas: int | None, max_bytes: int) -> str:
     room = f"at most {max_bytes / 1e6:,.0f} MB" if max_bytes > 0 else "as much as the disk holds (no max_bytes)"
     return f"on disk, replicas {replicas or 1}, {room}, and nothing is discarded"
+
+
+async def unclaimed(js: JetStreamContext) -> list[str]:
+    """The sites whose events nobody has begun to take over: no worker has them, or a stranger wrote to their subjects."""
+    sites = (await js.stream_info(STREAM, subjects_filter=SUBJECTS)).state.subjects or {}
+    claimed, offset = set[str](), 0
+    while some := await js.consumers_info(STREAM, offset=offset):
+        claimed |= {one.name for one in some}
+        offset += len(some)
+    return sorted(site for site in (name.rpartition(".")[2] for name in sites) if durable_name(site) not in claimed)
 
 
 async def make_stream(js: JetStreamContext, address: NatsAddress) -> None:

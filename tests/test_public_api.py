@@ -22,7 +22,7 @@ PROMISED = {
         Secret Secrets sign verify Verifier Event EVENT_NAMES Router Receiver SQLiteInbox Worker php_json explain PerscomError
         VerificationError MalformedEvent PayloadTooLarge MethodRefused ConfigurationError DestinationError DeliveryError
         Refusal MissingSignature MalformedSignature EmptyBody SignatureMismatch ExpiredSecret StaleEvent BodyTimeout Unavailable
-        RetryPolicy Context Handler Health DeadLetter Purged Explanation
+        RetryPolicy Context Handler Health DeadLetter Purged Explanation JetStream IngestHealth
         StandardSigner StandardVerifier AddressGuard AddressRefused is_public_address
         UNSET User Record RankRecord AssignmentRecord AwardRecord QualificationRecord CombatRecord ServiceRecord Calendar
         CalendarEvent PerscomMessage Submission Related

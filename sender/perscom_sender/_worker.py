@@ -92,13 +92,17 @@ class Worker:
         following = Following(self._store).keep_running(POLL)
         work = (self._beat(me), self._outboxes.keep_fetching(POLL), following, self._stopped(stop))
         chores = [asyncio.create_task(chore) for chore in work]
+        step: asyncio.Task[float] | None = None
         try:
             while not stop.is_set():
                 self._wake.clear()
-                if pause := await self._step():
+                step = asyncio.create_task(self._step())
+                if pause := await asyncio.shield(step):
                     await _wait(self._wake, pause)
         finally:
             unlisten()
+            if step is not None:  # when this was cancelled: what it commits must be known, or it would be settled twice
+                await asyncio.wait([step])
             await self._drain(grace)
             for chore in chores:
                 chore.cancel()

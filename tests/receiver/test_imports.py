@@ -83,6 +83,7 @@ event.data, event.changes, event.id
     [
         ("from perscom_receiver import SQLiteInbox", {"sqlite3"}, {"starlette", "flask"}),
         ("from perscom_receiver import Worker", {"asyncio"}, {"starlette", "flask"}),
+        ("from perscom_receiver import JetStream", {"asyncio"}, {"nats", "nkeys", "starlette", "flask"}),
         ("import perscom_receiver.asgi", {"asyncio"}, {"starlette", "anyio", "flask", "sqlite3"}),
         ("import perscom_receiver.wsgi", set(), {"werkzeug", "starlette", "asyncio", "sqlite3"}),
         ("import perscom_receiver.starlette", {"starlette"}, {"flask", "werkzeug", "sqlite3"}),

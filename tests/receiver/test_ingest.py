@@ -330,6 +330,8 @@ class TestStrangers:
             eventually(lambda: len(seen.ids) == 1)
             eventually(lambda: health(inbox).pending == 0)
         assert server.waiting() == 1
+        assert inbox.ingest is not None
+        assert "what waits there for 'elsewhere': no worker has begun" in asyncio.run(inbox.ingest.check())
 
 
 class TestSites:
@@ -474,7 +476,8 @@ class TestSetUp:
         inbox.add(make_event("user.created"))
         told = asyncio.run(inbox.ingest.check())
         kept = "on disk, replicas 1, at most 1,074 MB, and nothing is discarded"
-        assert told == f"{STREAM} is safe for events: {kept}. 1 events wait in it."
+        nobody = "Nobody has taken over what waits there for 'default': no worker has begun, or there is no such site."
+        assert told == f"{STREAM} is safe for events: {kept}. 1 events wait in it. {nobody}"
 
 
 async def _config(client: Client) -> StreamConfig:

@@ -415,7 +415,7 @@ def test_names_that_nobody_answers_for_never_delay_the_others(sender: Sender, mo
 
 def test_an_endpoint_gets_no_more_requests_at_once_than_it_wants(sender: Sender) -> None:
     async def slow(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
         return web.Response()
 
     async def main() -> None:
